@@ -1,0 +1,42 @@
+# Libraries of the system, and those of the pinned folder.
+find_package(fmt REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Threads REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(GTest REQUIRED)
+
+find_library(YAML_LIBRARY yaml REQUIRED)
+add_library(yaml INTERFACE)
+target_link_libraries(yaml INTERFACE ${YAML_LIBRARY})
+
+find_library(ZSTD_LIBRARY zstd REQUIRED)
+add_library(zstd INTERFACE)
+target_link_libraries(zstd INTERFACE ${ZSTD_LIBRARY})
+
+# DuckDB: its library travels beside the program, in lib/.
+set(DUCKDB_LIBRARY ${CMAKE_BINARY_DIR}/lib/libduckdb.so)
+configure_file(${MILLRACE_DEPS}/lib/libduckdb.so ${DUCKDB_LIBRARY} COPYONLY)
+add_library(duckdb SHARED IMPORTED)
+set_target_properties(duckdb PROPERTIES
+  IMPORTED_LOCATION ${DUCKDB_LIBRARY}
+  IMPORTED_NO_SONAME ON
+  INTERFACE_INCLUDE_DIRECTORIES ${MILLRACE_DEPS}/include)
+
+# nanoarrow: its few C files, with the configured header.
+set(NANOARROW_VERSION 0.9.0)
+set(NANOARROW_VERSION_MAJOR 0)
+set(NANOARROW_VERSION_MINOR 9)
+set(NANOARROW_VERSION_PATCH 0)
+set(NANOARROW_NAMESPACE_DEFINE "#define NANOARROW_NAMESPACE MillraceArrow")
+set(nanoarrow_source ${MILLRACE_DEPS}/nanoarrow/src)
+configure_file(${nanoarrow_source}/nanoarrow/nanoarrow_config.h.in
+               ${CMAKE_BINARY_DIR}/nanoarrow/nanoarrow/nanoarrow_config.h)
+add_library(nanoarrow STATIC
+  ${nanoarrow_source}/nanoarrow/common/array.c
+  ${nanoarrow_source}/nanoarrow/common/array_stream.c
+  ${nanoarrow_source}/nanoarrow/common/schema.c
+  ${nanoarrow_source}/nanoarrow/common/utils.c)
+target_include_directories(nanoarrow SYSTEM PUBLIC ${nanoarrow_source} ${CMAKE_BINARY_DIR}/nanoarrow)
+target_compile_options(nanoarrow PRIVATE -w)

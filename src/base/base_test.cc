@@ -1,0 +1,50 @@
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "base/time.h"
+
+namespace millrace {
+namespace {
+
+TEST(Time, ReadsBackWhatItWrites) {
+  for (const char* text : {"2026-11-21T06:50:52.123456Z", "1969-12-31T23:59:59.999999Z", "2024-02-29T00:00:00.000000Z"}) {
+    EXPECT_EQ(FormatTime(*ParseTime(text)), text);
+  }
+  EXPECT_EQ(FormatTime(*ParseTime("2026-11-21 06:50+01:00")), "2026-11-21T05:50:00.000000Z");
+  for (const char* bad : {"", "2026", "2026-13-01", "2026-02-30", "2026-01-01T25:00", "2026-01-01x", "2026-01-01T10:00:00+99:00"}) {
+    EXPECT_FALSE(ParseTime(bad).ok()) << bad;
+  }
+}
+
+TEST(Time, UnitsAreNotGuessed) {
+  EXPECT_EQ(*ParseDuration("1h30m"), std::chrono::minutes(90));
+  EXPECT_EQ(*ParseDuration("250ms"), std::chrono::milliseconds(250));
+  for (const char* bad : {"", "5", "5 parsecs", "-1s", "1e400s"}) EXPECT_FALSE(ParseDuration(bad).ok()) << bad;
+  EXPECT_EQ(*ParseBytes("512MB"), 512'000'000);
+  EXPECT_EQ(*ParseBytes("50%", 200), 100);
+  EXPECT_FALSE(ParseBytes("50%").ok());
+}
+
+TEST(Text, GlobKeepsToItsSegment) {
+  EXPECT_TRUE(GlobMatch("data/*.csv", "data/a.csv"));
+  EXPECT_FALSE(GlobMatch("data/*.csv", "data/x/a.csv"));
+  EXPECT_TRUE(GlobMatch("data/**/*.csv", "data/x/y/a.csv"));
+  EXPECT_TRUE(GlobMatch("data/**/*.csv", "data/a.csv"));
+  EXPECT_TRUE(GlobMatch("a?[0-9].txt", "ab7.txt"));
+  EXPECT_FALSE(GlobMatch("a?[!0-9].txt", "ab7.txt"));
+  EXPECT_TRUE(GlobMatch("**", "a/b/c"));
+  EXPECT_FALSE(GlobMatch("a*b", "acbd"));
+}
+
+TEST(Text, SuggestsOnlyWhatIsNear) {
+  EXPECT_EQ(Closest("tabel", {"table", "topic"}), "table");
+  EXPECT_EQ(Closest("xyzzy", {"table", "topic"}), "");
+}
+
+TEST(Hash, IsSha256) {
+  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+}  // namespace
+}  // namespace millrace

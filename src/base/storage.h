@@ -1,0 +1,52 @@
+// A folder of files: on a local disk here, an S3 prefix elsewhere. The lake and landing live on it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+
+namespace millrace {
+
+struct FileInfo {
+  std::string path;  // relative to the storage's root, '/'-separated
+  int64_t size = 0;  // bytes
+  Time modified;
+};
+
+// Paths are relative to the root and must not contain ".."; thread-safe.
+class Storage {
+ public:
+  virtual ~Storage() = default;
+
+  // What an engine can open: an absolute path, or s3://…
+  virtual std::string Uri(std::string_view path) const = 0;
+
+  // kNotFound when absent; kExhausted when longer than max_bytes.
+  virtual Result<std::string> Read(std::string_view path, int64_t max_bytes = int64_t{1} << 30) = 0;
+  // Replaces atomically and durably.
+  virtual Status Put(std::string_view path, std::string_view bytes) = 0;
+  // Durable on return; all or nothing. kConflict when the path exists already.
+  virtual Status PutIfAbsent(std::string_view path, std::string_view bytes) = 0;
+  virtual Result<FileInfo> Stat(std::string_view path) = 0;
+  // All files below the folder, recursively, sorted by path; none when it does not exist.
+  virtual Result<std::vector<FileInfo>> List(std::string_view folder) = 0;
+  // Names of direct sub-folders, sorted.
+  virtual Result<std::vector<std::string>> Folders(std::string_view folder) = 0;
+  // Replaces the target atomically and durably.
+  virtual Status Rename(std::string_view from, std::string_view to) = 0;
+  virtual Status Remove(std::string_view path) = 0;  // ok when absent
+  virtual Status RemoveEmptyFolders(std::string_view folder) = 0;
+  virtual Status MakeFolder(std::string_view path) = 0;
+  // Makes files that an engine wrote durable, their folders included.
+  virtual Status Sync(const std::vector<std::string>& paths) = 0;
+};
+
+// A folder on this machine; made when first written to. `root` is made absolute.
+std::unique_ptr<Storage> OpenLocalStorage(std::string root);
+
+}  // namespace millrace

@@ -1,0 +1,48 @@
+// A YAML document as a tree in which every node knows its file, line and column.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace millrace {
+
+class Diagnostics;
+
+struct Place {
+  std::string file;  // as the user would type it
+  int line = 0;      // from 1; 0: the file as a whole
+  int column = 0;    // from 1, in bytes
+};
+
+class YamlNode {
+ public:
+  enum class Kind { kNull, kScalar, kList, kMap };
+
+  Kind kind = Kind::kNull;
+  Place place;
+  std::string scalar;                                   // kScalar: the text, unquoted
+  bool quoted = false;                                  // kScalar: '…' "…" | > : never null, number or boolean
+  std::string raw;                                      // kScalar: its source, quotes and indentation included
+  std::vector<YamlNode> items;                          // kList
+  std::vector<std::pair<YamlNode, YamlNode>> entries;   // kMap, in order; keys are scalars
+
+  bool IsNull() const { return kind == Kind::kNull; }
+  bool IsScalar() const { return kind == Kind::kScalar; }
+  bool IsList() const { return kind == Kind::kList; }
+  bool IsMap() const { return kind == Kind::kMap; }
+  // The value of a key, or null pointer.
+  const YamlNode* Find(std::string_view key) const;
+  const YamlNode* FindKey(std::string_view key) const;
+  // Where the byte `offset` of `scalar` stands in the file: inside block, folded and quoted scalars too.
+  Place PlaceOf(size_t offset) const;
+};
+
+// Parses one document. Anchors, aliases and merge keys (<<) are resolved; duplicate keys, a second document,
+// non-scalar keys, more than 64 levels and alias bombs (over 200,000 nodes) are errors. On a syntax error what
+// stands before it is not returned: a null node is. Never throws.
+YamlNode ParseYaml(std::string_view text, std::string_view file, Diagnostics& diagnostics);
+
+}  // namespace millrace

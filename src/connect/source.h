@@ -1,0 +1,62 @@
+// SOURCE: where rows come from. See docs/CONNECTORS.md.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "data/rows.h"
+#include "data/schema.h"
+#include "engine/engine.h"
+
+namespace millrace {
+
+struct SourceFile {            // a file that a range covers
+  std::string path;
+  int64_t size = 0;            // bytes
+  Time modified;
+  std::string sha256;          // "" where it was not computed
+};
+
+// What is known of a range beside its rows.
+struct SourceInfo {
+  int64_t bytes = -1;                       // to be read; -1: unknown
+  std::vector<SourceFile> files;            // files newly taken by this range
+  std::vector<std::string> rewritten;       // of these, the ones whose earlier rows must go (see WriteOptions)
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // "Test connection": moves no rows.
+  virtual Status Probe(std::stop_token stop) = 0;
+  // Where a reader that starts at `begin` now would end. Equal to `begin`: nothing is new. An unbounded
+  // source answers with what is there now, so that running it once takes that and ends.
+  virtual Result<Position> Latest(const std::optional<Position>& begin, std::stop_token stop) = 0;
+  // Before Read or NativeScan. With an `end` the same rows come each time, or kInvalid tells why they cannot.
+  virtual Status Open(const Range& range, std::stop_token stop) = 0;
+  // nullopt: the range is read.
+  virtual Result<std::optional<Batch>> Read(std::stop_token stop) = 0;
+  // `position` and all before it is committed.
+  virtual Status Acknowledge(const Position& /*position*/) { return Status::Ok(); }
+
+  // How the session's engine reads the opened range by itself, so that no row passes through our process.
+  virtual Result<std::optional<Sql>> NativeScan(Session& /*session*/) { return std::optional<Sql>(); }
+  // After a native scan ran: the records that could not be decoded, as a relation with the columns
+  // _rule _reason _source_file _line _raw; nullopt when there are none, or never any.
+  virtual Result<std::optional<Sql>> DecodeRejects(Session& /*session*/) { return std::optional<Sql>(); }
+  // After Open.
+  virtual SourceInfo Info() const { return {}; }
+  // Without reading rows: for validation. nullopt when it cannot be known offline.
+  virtual Result<std::optional<Schema>> Describe(Session& /*session*/, std::stop_token) {
+    return std::optional<Schema>();
+  }
+  // Deviations are declared, and the conformance suite reads them here.
+  virtual bool CanResume() const { return true; }
+};
+
+}  // namespace millrace

@@ -1,0 +1,107 @@
+// A pipeline file as a checked graph of tasks. Every mistake is found here, before anything runs.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "check/check.h"
+#include "config/diagnostics.h"
+#include "config/json.h"
+#include "connect/registry.h"
+#include "pipeline/project.h"
+
+namespace millrace {
+
+struct RetryPolicy {
+  int attempts = 1;                      // in all
+  Micros delay = std::chrono::seconds(5);
+  enum class Backoff { kConstant, kExponential } backoff = Backoff::kExponential;
+  Micros max_delay = std::chrono::minutes(5);
+};
+
+struct Input {
+  std::string name;                      // in SQL: "input" when there is one without a name
+  std::string connector;                 // "file", "table"
+  Place place;
+  Registry::MakeSource make;
+  SourceTraits traits;
+  bool incremental = false;              // decided: by config, else by what the targets do with rows
+};
+
+struct Target {
+  std::string connector;
+  Place place;
+  Registry::MakeSink make;
+  SinkTraits traits;
+  std::string when;                      // SQL condition; "" = all rows
+  bool otherwise = false;                // the rows no `when` of the list took
+};
+
+struct Task {
+  std::string name;
+  std::string key;                       // "pipeline/name" or "pipeline/name[year=23-24]": unique in the store
+  std::map<std::string, std::string> matrix;
+  Place place;
+  std::vector<Input> inputs;
+  std::string sql;                       // "" = SELECT * FROM input; run.* values not yet replaced
+  YamlNode sql_node;                     // its place, of the file it stands in
+  std::vector<Check> checks;
+  std::vector<Target> targets;           // none: the task only checks
+  std::optional<Target> rejects;
+  std::vector<std::string> command;      // the escape hatch: then no from, sql, to
+  std::vector<std::string> after;        // names, as written
+  std::vector<std::string> upstream;     // keys it waits for: `after`, and who writes what it reads
+  std::vector<std::string> reads;        // lake tables by SQL, inputs and checks; sorted. "millrace.*" are the store's
+  std::vector<std::string> writes;
+  RetryPolicy retry;
+  std::optional<Micros> timeout;
+  std::string definition;                // SHA-256 over all that decides its rows (params and SQL, not run.*)
+  std::optional<Schema> schema;          // of its rows, where validation could infer it
+};
+
+struct Pipeline {
+  std::string name, description;
+  std::string file;                      // as the user typed it
+  std::string folder;                    // absolute, of the file
+  std::string schedule, timezone;        // kept for the server
+  std::map<std::string, std::string> params;   // defaults, overridden by --param
+  std::vector<Task> tasks;               // matrix expanded, in an order in which each comes after its upstream
+
+  const Task* Find(std::string_view key) const;
+};
+
+struct RunValues {                       // what ${run.*} stands for
+  std::string id;
+  Time logical_date, interval_start, interval_end;
+};
+
+// Parses and checks the structure (fields, values, names, graph): no engine, no files but SQL files are read.
+// Without `run`, ${run.*} stays as it is.
+std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& file, const Registry& registry,
+                                     const std::map<std::string, std::string>& params,
+                                     const std::optional<RunValues>& run, Diagnostics& diagnostics);
+
+// SQL syntax, tables, columns and types through the whole chain; checks; targets' columns. Offline. Tables that no
+// task writes are looked up in the lake. Fills in reads, upstream and schema. May be called with several
+// pipelines of a project: they see each other's tables.
+struct CheckContext {
+  Engine& engine;
+  ConnectContext& connect;
+  std::string schema_cache;              // a file that keeps inferred schemas by file fingerprint; "" = none
+};
+void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context, Diagnostics& diagnostics);
+
+// ${run.*} in text, when the run is known.
+std::string ResolveRun(std::string_view text, const RunValues& run);
+
+// Of the whole file, for editors; and of its parts, for the pages.
+Json PipelineJsonSchema(const Registry& registry);
+std::vector<std::shared_ptr<const SpecInfo>> PipelineSpecs();
+
+}  // namespace millrace

@@ -1,0 +1,55 @@
+// A project: the folder with millrace.yml (all of it optional), pipelines/, and the lake and store they use.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "config/diagnostics.h"
+#include "config/spec.h"
+#include "config/values.h"
+
+namespace millrace {
+
+struct LakeSettings {
+  std::string path = "lake";             // local folder, relative to the project; s3:// later
+};
+struct StoreSettings {
+  std::string path = ".millrace/millrace.db";
+};
+struct EngineSettings {
+  std::string memory_limit = "60%";      // of the machine's memory, or bytes: "512MB"
+  int threads = 0;                       // 0: all cores
+  std::string spill = ".millrace/spill";
+  std::string spill_limit = "";          // "" = 90 % of what is free
+};
+
+struct Project {
+  std::string folder;                    // absolute
+  std::string file;                      // "millrace.yml" as found, or ""
+  std::string environment;               // "" or one of `environments:`
+  LakeSettings lake;
+  StoreSettings store;
+  EngineSettings engine;
+  int parallel = 0;                      // tasks at once; 0: one a core
+  YamlNode connections;                  // name → config; read by connectors
+  Values values;                         // environment, .env, vars; secrets
+
+  std::string Absolute(std::string_view path) const;   // relative to the folder
+};
+
+// Finds millrace.yml in `start` or a folder above it; without one the project is `start` itself.
+// `environment`: --env or MILLRACE_ENV.
+Project LoadProject(const std::string& start, const std::string& environment, Diagnostics& diagnostics);
+// pipelines/*/pipeline.yml and pipeline.yml in the project folder, sorted.
+std::vector<std::string> FindPipelines(const Project& project);
+// A pipeline by path, folder or name. kNotFound names the ones there are.
+Result<std::string> ResolvePipeline(const Project& project, std::string_view name_or_path);
+
+std::shared_ptr<const SpecInfo> ProjectSpec();
+
+}  // namespace millrace
