@@ -40,6 +40,8 @@ struct ColumnUse {
 struct SinkTraits {
   std::string writes;                    // as `reads`
   bool replaces = false;                 // each commit replaces all rows
+  std::optional<Mode> mode;              // of a lake table: told so that validation can judge it
+  Contract contract = Contract::kEvolve;
   bool takes_files = false;              // landing
   std::vector<ColumnUse> columns;
 };

@@ -55,6 +55,9 @@ class Source {
   virtual Result<std::optional<Schema>> Describe(Session& /*session*/, std::stop_token) {
     return std::optional<Schema>();
   }
+  // Cheap: a text that changes whenever Describe may say something else (options, paths, sizes, times of
+  // files), so that its answer can be kept; "" when there is none.
+  virtual std::string SchemaKey() { return ""; }
   // Deviations are declared, and the conformance suite reads them here.
   virtual bool CanResume() const { return true; }
 };
