@@ -1,6 +1,8 @@
 // What was planned, run and committed. The only owner of run state; the scheduler keeps none.
 //
-// Thread-safe. All of a method's effects are durable when it returns ok, or none happened.
+// Thread-safe. A method's effects all happen or none does. When it returns ok they survive the death of the
+// process; PlanCommit, AdoptCommit and MoveRun to a final state survive a loss of power, too, with all that came
+// before them. (What a loss of power may take is at most the end of that history, and is found again by replay.)
 #pragma once
 
 #include <cstdint>
@@ -41,8 +43,9 @@ struct RunRecord {
   Time started, logical_date, interval_start, interval_end;
   std::optional<Time> ended;
   std::map<std::string, std::string> params;
+  bool force = false, full_refresh = false;    // as asked for; a resumed run keeps them
   std::string error;                           // first failure, one line
-  int64_t process = 0;                         // pid of the owner, to notice one that died
+  int64_t process = 0;                         // pid of the owner
 };
 
 struct TaskRecord {
@@ -82,6 +85,7 @@ struct CommitRecord {
   std::map<std::string, Position> begin, end;  // by input name; begin lacks inputs read from the start
   Time now;                                    // what the task sees as the present, fixed for replays
   std::string definition;                      // hash of the task's definition
+  bool refresh = false;                        // replaces whatever the targets held
   bool finished = false;
 };
 
@@ -104,9 +108,18 @@ struct MetricRecord {
   double value = 0;
 };
 
+// Whoever holds it is the only one that runs this pipeline. Let go by destruction or the death of the process.
+class PipelineLock {
+ public:
+  virtual ~PipelineLock() = default;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
+
+  // Two runs of one pipeline at once would each write the same rows. kConflict names the process that has it.
+  virtual Result<std::unique_ptr<PipelineLock>> LockPipeline(std::string_view pipeline) = 0;
 
   // A run with all its tasks, in kPending.
   virtual Status CreateRun(const RunRecord& run, const std::vector<TaskRecord>& tasks) = 0;
@@ -125,18 +138,23 @@ class Store {
   // The protocol: PlanCommit → every Sink::Commit → FinishCommit.
   virtual Status PlanCommit(const CommitRecord& commit) = 0;                   // kConflict unless it is last + 1
   virtual Status FinishCommit(const CommitId& id, Time now) = 0;               // twice is once
-  // Only for a plan that no sink has: the source cannot replay it any more.
+  // Only for a plan that no sink has. The commit before it is the newest again; the sequence number is reused.
+  // kConflict unless it is the newest and unfinished.
   virtual Status AbandonCommit(const CommitId& id) = 0;
+  // Records, as finished, a commit that the sinks have and this store does not know: it was lost or restored.
+  // kConflict unless it is newer than all of its task.
+  virtual Status AdoptCommit(const CommitRecord& commit) = 0;
   // The newest commit of a task: planned (then it is to be completed) or finished; nullopt: none yet.
   virtual Result<std::optional<CommitRecord>> LastCommit(std::string_view task) = 0;
-  // Forget a task's commits' positions (the next run reads from the start); sequence numbers go on.
-  virtual Status ResetPositions(std::string_view task) = 0;
+  // In order of planning. Positions are kept for the newest commits of a task only.
   virtual Result<std::vector<CommitRecord>> Commits(const RunId& run) = 0;
 
+  // What is recorded twice with one key (run, task, name or path) is there once, with the later values.
   virtual Status AddCheck(const CheckRecord& check) = 0;
   virtual Result<std::vector<CheckRecord>> Checks(const RunId& run) = 0;
   virtual Status AddMetric(const MetricRecord& metric) = 0;
   virtual Result<std::vector<MetricRecord>> Metrics(const RunId& run) = 0;
+  // Replaces what the pipeline had.
   virtual Status SetLineage(std::string_view pipeline, const std::vector<LineageRecord>& records) = 0;
   virtual Result<std::vector<LineageRecord>> Lineage() = 0;
   virtual Status AddFiles(const std::vector<FileRecord>& files) = 0;

@@ -1,4 +1,4 @@
-// The store in one SQLite file (WAL, synchronous=FULL).
+// The store in one SQLite file (WAL, durable where store.h says so).
 #pragma once
 
 #include <memory>
