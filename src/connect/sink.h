@@ -31,6 +31,12 @@ struct CommitInfo {
   Time now;
 };
 
+// What a write does to what the task wrote before. Known when the range is opened.
+struct WriteIntent {
+  bool refresh = false;                      // all of it goes, whatever the sink's mode: everything is read again
+  std::vector<std::string> replaced_files;   // rows whose `_source_file` is one of these go (see WriteOptions)
+};
+
 // Destruction without Commit() discards what was written.
 class Sink {
  public:
@@ -39,8 +45,8 @@ class Sink {
   virtual Status Probe(std::stop_token stop) = 0;
   // The last commit of `task` that this sink has, or nullopt.
   virtual Result<std::optional<Committed>> LastCommit(std::string_view task, std::stop_token stop) = 0;
-  // Once, before Write.
-  virtual Status Open(const Schema& schema, std::stop_token stop) = 0;
+  // Once, before Write, WriteFrom or TakeFiles (the schema is empty then).
+  virtual Status Open(const Schema& schema, const WriteIntent& intent, std::stop_token stop) = 0;
   virtual Status Write(const Rows& rows, std::stop_token stop) = 0;
   // Writes the rows of a relation: by default one Write() after another. A sink that the engine can write by
   // itself does that here.

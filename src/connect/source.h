@@ -15,7 +15,7 @@
 namespace millrace {
 
 struct SourceFile {            // a file that a range covers
-  std::string path;
+  std::string path;            // absolute, or a URI
   int64_t size = 0;            // bytes
   Time modified;
   std::string sha256;          // "" where it was not computed
@@ -23,7 +23,7 @@ struct SourceFile {            // a file that a range covers
 
 // What is known of a range beside its rows.
 struct SourceInfo {
-  int64_t bytes = -1;                       // to be read; -1: unknown
+  int64_t bytes = -1, rows = -1;            // to be read; -1: unknown
   std::vector<SourceFile> files;            // files newly taken by this range
   std::vector<std::string> rewritten;       // of these, the ones whose earlier rows must go (see WriteOptions)
 };
