@@ -94,7 +94,8 @@ struct WriteResult {
 class TableWrite {
  public:
   virtual ~TableWrite() = default;
-  // May be called once. Applies the contract; the rows that do not fit are readable as Discarded().
+  // May be called once; `rows` is read once. Applies the contract; the rows that do not fit are readable as
+  // Discarded(): the rows' columns, then _rule and _reason. The session is used by Commit() too.
   virtual Result<WriteResult> Stage(Session& session, const Sql& rows, std::stop_token stop) = 0;
   virtual std::optional<Sql> Discarded() const = 0;
   // Puts the log entry with txn {id.task, id.sequence}. An id that the table has already changes nothing. Retries
@@ -115,6 +116,8 @@ class Table {
   virtual Result<bool> Exists() = 0;
   virtual Result<Snapshot> Load(const AsOf& as_of = {}) = 0;                    // kNotFound
   virtual Result<std::vector<HistoryEntry>> History(int limit) = 0;             // newest first
+  // The last commit of an application (CommitId::task), its position looked up in the log where need be.
+  virtual Result<std::optional<Transaction>> LastTransaction(const std::string& application) = 0;
   // A relation with the snapshot's rows, in schema order.
   virtual Result<Sql> Scan(Session& session, const Snapshot& snapshot) = 0;
   // The rows that came after version `after` up to `upto` by appends. kInvalid when rows were removed or changed
@@ -143,7 +146,8 @@ class Lake {
   virtual Storage& storage() = 0;   // the root: landing lives in it too, under "landing/"
 };
 
-// `root` is a local folder (s3:// comes with its connector). Made at the first write.
-Result<std::unique_ptr<Lake>> OpenLake(const std::string& root, Env& env);
+// `root` is a local folder (s3:// comes with its connector). Made at the first write. The engine, which must
+// outlive the lake, reads and writes the log's checkpoints: a session is opened only when there is one.
+Result<std::unique_ptr<Lake>> OpenLake(const std::string& root, Env& env, Engine& engine);
 
 }  // namespace millrace
