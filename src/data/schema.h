@@ -43,4 +43,8 @@ struct Schema {
   bool operator==(const Schema&) const = default;
 };
 
+// Reads what ToSql writes, and the other names SQL has for these types: TEXT, INT, NUMERIC(10,2), TIMESTAMPTZ….
+// kInvalid for a type the lake cannot keep.
+Result<Type> ParseType(std::string_view text);
+
 }  // namespace millrace

@@ -15,6 +15,7 @@
 #include "config/json.h"
 #include "connect/registry.h"
 #include "pipeline/project.h"
+#include "pipeline/sql_text.h"
 
 namespace millrace {
 
@@ -29,6 +30,7 @@ struct Input {
   std::string name;                      // in SQL: "input" when there is one without a name
   std::string connector;                 // "file", "table"
   Place place;
+  YamlNode config;                       // of the connector, values replaced
   Registry::MakeSource make;
   SourceTraits traits;
   bool incremental = false;              // decided: by config, else by what the targets do with rows
@@ -40,6 +42,7 @@ struct Target {
   Registry::MakeSink make;
   SinkTraits traits;
   std::string when;                      // SQL condition; "" = all rows
+  SqlText when_source;
   bool otherwise = false;                // the rows no `when` of the list took
 };
 
@@ -50,19 +53,23 @@ struct Task {
   Place place;
   std::vector<Input> inputs;
   std::string sql;                       // "" = SELECT * FROM input; run.* values not yet replaced
-  YamlNode sql_node;                     // its place, of the file it stands in
+  SqlText sql_source;                    // the same, knowing the place of every byte
   std::vector<Check> checks;
   std::vector<Target> targets;           // none: the task only checks
   std::optional<Target> rejects;
   std::vector<std::string> command;      // the escape hatch: then no from, sql, to
   std::vector<std::string> after;        // names, as written
+  Place after_place;
   std::vector<std::string> upstream;     // keys it waits for: `after`, and who writes what it reads
   std::vector<std::string> reads;        // lake tables by SQL, inputs and checks; sorted. "millrace.*" are the store's
   std::vector<std::string> writes;
   RetryPolicy retry;
   std::optional<Micros> timeout;
   std::string definition;                // SHA-256 over all that decides its rows (params and SQL, not run.*)
+  std::optional<Schema> declared;        // `columns:` as written
   std::optional<Schema> schema;          // of its rows, where validation could infer it
+  std::optional<bool> metadata;          // as configured; see AddsMetadata
+  YamlNode tests;                        // SQL tests of the task, as written
 };
 
 struct Pipeline {
@@ -72,9 +79,13 @@ struct Pipeline {
   std::string schedule, timezone;        // kept for the server
   std::map<std::string, std::string> params;   // defaults, overridden by --param
   std::vector<Task> tasks;               // matrix expanded, in an order in which each comes after its upstream
+  std::vector<std::string> faulty;       // names of tasks that could not be read: their errors are told
 
   const Task* Find(std::string_view key) const;
 };
+
+// Whether the rows for this target get _ingested_at and _run_id: as configured, else those of the bronze layer.
+bool AddsMetadata(const Task& task, const Target& target);
 
 struct RunValues {                       // what ${run.*} stands for
   std::string id;
@@ -82,7 +93,8 @@ struct RunValues {                       // what ${run.*} stands for
 };
 
 // Parses and checks the structure (fields, values, names, graph): no engine, no files but SQL files are read.
-// Without `run`, ${run.*} stays as it is.
+// Without `run`, ${run.*} stays as it is. With errors told there may still be a pipeline, of the tasks that could be
+// read, so that CheckPipelines finds more; it must not run: look at the diagnostics.
 std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& file, const Registry& registry,
                                      const std::map<std::string, std::string>& params,
                                      const std::optional<RunValues>& run, Diagnostics& diagnostics);

@@ -28,6 +28,13 @@ struct EngineSettings {
   std::string spill_limit = "";          // "" = 90 % of what is free
 };
 
+// Where ${NAME} is looked up, the strongest first: the process's environment, .env beside the pipeline file, .env
+// beside millrace.yml, `vars:` of the pipeline, of the environment, of the project.
+struct VariableLayers {
+  std::map<std::string, std::string> process, dotenv, vars;
+  std::map<std::string, std::string> Merged() const;
+};
+
 struct Project {
   std::string folder;                    // absolute
   std::string file;                      // "millrace.yml" as found, or ""
@@ -38,6 +45,7 @@ struct Project {
   int parallel = 0;                      // tasks at once; 0: one a core
   YamlNode connections;                  // name → config; read by connectors
   Values values;                         // environment, .env, vars; secrets
+  VariableLayers layers;                 // what values.variables was merged from
 
   std::string Absolute(std::string_view path) const;   // relative to the folder
 };

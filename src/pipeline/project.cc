@@ -1,0 +1,236 @@
+#include "pipeline/project.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/text.h"
+#include "pipeline/files.h"
+#include "pipeline/yaml_tree.h"
+
+namespace fs = std::filesystem;
+
+namespace millrace {
+namespace {
+
+struct ProjectConfig {
+  LakeSettings lake;
+  StoreSettings store;
+  EngineSettings engine;
+  int parallel = 0;
+  YamlNode connections;
+  std::map<std::string, std::string> vars;
+  YamlNode environments;
+};
+
+Spec<LakeSettings> LakeSpec() {
+  return Spec<LakeSettings>("lake", "Where the tables are kept.")
+      .Field("path", &LakeSettings::path, "Folder of the lake, relative to the project: <layer>/<table> below it.")
+      .Short("path");
+}
+
+Spec<StoreSettings> StoreSpec() {
+  return Spec<StoreSettings>("store", "Where runs, tasks and commits are recorded.")
+      .Field("path", &StoreSettings::path, "SQLite file, relative to the project.")
+      .Short("path");
+}
+
+Spec<EngineSettings> EngineSpec() {
+  return Spec<EngineSettings>("engine", "The embedded SQL engine.")
+      .Field("memory_limit", &EngineSettings::memory_limit,
+             "How much memory SQL may use: a size, or a share of the machine's memory.", {.example = "512MB"})
+      .Field("threads", &EngineSettings::threads, "Threads of the engine; 0: one a core.", {.min = 0, .max = 1024})
+      .Field("spill", &EngineSettings::spill, "Folder for what does not fit into memory.")
+      .Field("spill_limit", &EngineSettings::spill_limit,
+             "Most that may be spilled; empty: 90 % of what is free there.", {.example = "20GB"});
+}
+
+Spec<ProjectConfig> MakeProjectSpec(bool with_environments) {
+  Spec<ProjectConfig> spec(with_environments ? "project" : "environment",
+                           with_environments ? "millrace.yml: what the pipelines of a project share. All of it "
+                                               "is optional."
+                                             : "Settings that replace the project's when this environment is chosen.");
+  spec.Group("lake", &ProjectConfig::lake, LakeSpec(), "Where the tables are kept.")
+      .Group("store", &ProjectConfig::store, StoreSpec(), "Where runs, tasks and commits are recorded.")
+      .Group("engine", &ProjectConfig::engine, EngineSpec(), "The embedded SQL engine.")
+      .Field("parallel", &ProjectConfig::parallel, "Tasks that may run at once; 0: one a core.",
+             {.min = 0, .max = 1024})
+      .Field("connections", &ProjectConfig::connections,
+             "Servers by name, for connectors that have a `connection` field.")
+      .Field("vars", &ProjectConfig::vars, "Values for ${NAME}; the environment and .env are stronger.",
+             {.example = "{REGION: eu}"});
+  if (with_environments) {
+    spec.Field("environments", &ProjectConfig::environments,
+               "Settings by environment, chosen by --env or MILLRACE_ENV.",
+               {.example = "{dev: {lake: dev-lake, vars: {REGION: test}}}"});
+  }
+  return spec;
+}
+
+fs::path FindProjectFolder(const std::string& start) {
+  std::error_code error;
+  fs::path folder = fs::absolute(start.empty() ? "." : start, error).lexically_normal();
+  if (!fs::is_directory(folder, error)) folder = folder.parent_path();
+  if (!folder.has_filename()) folder = folder.parent_path();   // "/a/b/" is "/a/b"
+  for (fs::path at = folder;; at = at.parent_path()) {
+    if (fs::is_regular_file(at / "millrace.yml", error)) return at;
+    if (at == at.parent_path()) return folder;
+  }
+}
+
+// The chosen environment's settings over the project's. All environments are checked, whichever is chosen.
+YamlNode ChooseEnvironment(const YamlNode& root, const std::string& environment, const std::string& file,
+                           Diagnostics& diagnostics) {
+  const YamlNode* environments = root.Find("environments");
+  YamlNode base = Without(root, "environments");
+  std::vector<std::string> names;
+  const YamlNode* chosen = nullptr;
+  if (environments && !environments->IsNull() && !environments->IsMap()) {
+    diagnostics.Error(environments->place, "'environments' must be a map of environments",
+                      "write `environments: {dev: {lake: dev-lake}}`");
+    return base;
+  }
+  if (environments) {
+    for (const auto& [name, settings] : environments->entries) {
+      names.push_back(name.scalar);
+      if (name.scalar == environment) chosen = &settings;
+    }
+  }
+  if (environment.empty()) return base;
+  if (!chosen) {
+    std::string closest = Closest(environment, names);
+    std::string hint = !closest.empty() ? "did you mean '" + closest + "'?"
+                       : names.empty()  ? "millrace.yml has no `environments:`"
+                                        : "there are: " + Join(names, ", ");
+    Place place = environments ? environments->place : Place{file.empty() ? "millrace.yml" : file};
+    diagnostics.Error(place, "unknown environment '" + environment + "'", hint);
+    return base;
+  }
+  return chosen->IsNull() ? base : Overlay(base, *chosen);
+}
+
+void CheckOtherEnvironments(const YamlNode& root, const std::string& chosen, const Values& values,
+                            Diagnostics& diagnostics) {
+  const YamlNode* environments = root.Find("environments");
+  if (!environments || !environments->IsMap()) return;
+  static const Spec<ProjectConfig> spec = MakeProjectSpec(false);
+  for (const auto& [name, settings] : environments->entries) {
+    if (settings.IsNull()) continue;
+    if (name.scalar == chosen) {
+      (void)spec.Parse(Interpolate(settings, values, diagnostics), diagnostics);
+      continue;
+    }
+    // Its variables may be defined only where it is used.
+    Diagnostics undefined;
+    YamlNode node = Interpolate(settings, values, undefined);
+    if (!undefined.HasErrors()) (void)spec.Parse(node, diagnostics);
+  }
+}
+
+// Secrets by environment variable: MILLRACE_SECRET_CRM_PASSWORD is ${secret:crm_password}.
+void ReadEnvironment(Project& project) {
+  constexpr std::string_view kSecretPrefix = "MILLRACE_SECRET_";
+  for (char** entry = environ; entry && *entry; ++entry) {
+    std::string_view text = *entry;
+    size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    std::string name(text.substr(0, equals)), value(text.substr(equals + 1));
+    if (name.starts_with(kSecretPrefix)) {
+      name.erase(0, kSecretPrefix.size());
+      project.values.secrets[name] = Secret(value);
+      project.values.secrets[ToLower(name)] = Secret(value);
+    } else {
+      project.layers.process[name] = value;
+    }
+  }
+}
+
+// .millrace/secrets.yml: name: value. Weaker than the environment.
+void ReadSecrets(Project& project, Diagnostics& diagnostics) {
+  std::string path = project.folder + "/.millrace/secrets.yml", shown = ShownPath(path);
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return;
+  if ((info.st_mode & 077) != 0) {
+    diagnostics.Error({shown}, "others may read the secrets file", "run `chmod 600 " + shown + "`");
+    return;
+  }
+  Result<std::string> text = ReadTextFile(path);
+  if (!text.ok()) {
+    diagnostics.Error({shown}, text.status().message(), text.status().hint());
+    return;
+  }
+  YamlNode root = ParseYaml(*text, shown, diagnostics);
+  if (root.IsNull()) return;
+  if (!root.IsMap()) {
+    diagnostics.Error(root.place, "a secrets file is a map of names and values", "write `name: value` lines");
+    return;
+  }
+  for (const auto& [name, value] : root.entries) {
+    if (!value.IsScalar()) {
+      diagnostics.Error(value.place, "secret '" + name.scalar + "' must be a plain value");
+    } else {
+      project.values.secrets.emplace(name.scalar, Secret(value.scalar));
+    }
+  }
+}
+
+}  // namespace
+
+std::map<std::string, std::string> VariableLayers::Merged() const {
+  std::map<std::string, std::string> merged = process;
+  merged.insert(dotenv.begin(), dotenv.end());   // insert keeps what is there
+  merged.insert(vars.begin(), vars.end());
+  return merged;
+}
+
+std::string Project::Absolute(std::string_view path) const {
+  return (fs::path(folder) / path).lexically_normal().string();
+}
+
+Project LoadProject(const std::string& start, const std::string& environment, Diagnostics& diagnostics) {
+  Project project;
+  project.folder = FindProjectFolder(start).string();
+  project.environment = environment;
+  if (const char* chosen = getenv("MILLRACE_ENV"); environment.empty() && chosen) project.environment = chosen;
+  ReadEnvironment(project);
+  project.layers.dotenv = ReadDotEnv(project.folder, diagnostics);
+  ReadSecrets(project, diagnostics);
+
+  YamlNode root;
+  std::string path = project.folder + "/millrace.yml";
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) {
+    project.file = ShownPath(path);
+    Result<std::string> text = ReadTextFile(path);
+    if (!text.ok()) diagnostics.Error({project.file}, text.status().message(), text.status().hint());
+    if (text.ok()) root = ParseYaml(*text, project.file, diagnostics);
+  }
+  YamlNode settings = ChooseEnvironment(root, project.environment, project.file, diagnostics);
+  project.values.variables = project.layers.Merged();
+  if (settings.IsNull()) return project;
+
+  // First the variables, which the rest may use.
+  if (const YamlNode* vars = settings.Find("vars"); vars && vars->IsMap()) {
+    for (const auto& [name, value] : Interpolate(*vars, project.values, diagnostics).entries) {
+      if (value.IsScalar()) project.layers.vars[name.scalar] = value.scalar;
+    }
+    project.values.variables = project.layers.Merged();
+  }
+  CheckOtherEnvironments(root, project.environment, project.values, diagnostics);
+  static const Spec<ProjectConfig> spec = MakeProjectSpec(true);
+  YamlNode replaced = Interpolate(settings, project.values, diagnostics);
+  std::optional<ProjectConfig> config = spec.Parse(replaced, diagnostics);
+  if (!config) return project;
+  project.lake = config->lake;
+  project.store = config->store;
+  project.engine = config->engine;
+  project.parallel = config->parallel;
+  project.connections = config->connections;
+  return project;
+}
+
+std::shared_ptr<const SpecInfo> ProjectSpec() { return MakeProjectSpec(true).info(); }
+
+}  // namespace millrace

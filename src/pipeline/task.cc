@@ -1,0 +1,277 @@
+#include "pipeline/task.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "pipeline/columns.h"
+#include "pipeline/ends.h"
+#include "pipeline/files.h"
+#include "pipeline/matrix.h"
+#include "pipeline/names.h"
+#include "pipeline/yaml_tree.h"
+
+namespace fs = std::filesystem;
+
+namespace millrace {
+namespace {
+
+// Reads one member of a task's matrix.
+class TaskReader {
+ public:
+  TaskReader(const YamlNode& node, const Combination& combination, TaskScope& scope)
+      : raw_(node), scope_(scope), diagnostics_(scope.diagnostics) {
+    task_.matrix = combination;
+    task_.place = node.place;
+  }
+
+  std::optional<Task> Read() {
+    if (!ReadFields()) return std::nullopt;
+    size_t errors = diagnostics_.ErrorCount();
+    ReadNames();
+    ReadSql();
+    ReadEnds();
+    ReadPolicies();
+    if (config_.columns.IsNull() == false) task_.declared = ReadColumns(config_.columns, diagnostics_);
+    CheckShape();
+    if (diagnostics_.ErrorCount() != errors) return std::nullopt;
+    task_.definition = Definition();
+    return std::move(task_);
+  }
+
+ private:
+  // Values replaced, except in `sql`, which keeps track of its places itself.
+  bool ReadFields() {
+    values_ = scope_.values;
+    for (const auto& [name, value] : task_.matrix) values_.variables["matrix." + name] = value;
+    if (const YamlNode* params = raw_.Find("params"); params && !params->IsNull()) {
+      YamlNode replaced = Interpolate(*params, values_, diagnostics_);
+      for (auto& [name, value] : ReadParams(replaced, scope_.pipeline.params, scope_.given_params, diagnostics_)) {
+        values_.variables["params." + name] = value;
+      }
+    }
+    sql_values_ = values_;
+    for (const auto& [name, value] : scope_.run) values_.variables[name] = value;
+    YamlNode node = raw_;
+    for (auto& [key, value] : node.entries) {
+      if (key.scalar != "sql" && key.scalar != "matrix") value = Interpolate(value, values_, diagnostics_);
+    }
+    std::optional<TaskConfig> config = TaskSpec().Parse(node, diagnostics_);
+    if (config) config_ = *std::move(config);
+    return config.has_value();
+  }
+
+  void ReadNames() {
+    task_.name = config_.name;
+    if (!IsTaskName(task_.name)) {
+      diagnostics_.Error(PlaceOfField("name"), "'" + task_.name + "' is not a name for a task",
+                         "use letters, digits, _ and -, and begin with a letter");
+    }
+    task_.key = scope_.pipeline.name + "/" + task_.name + MatrixSuffix(task_.matrix);
+    task_.after = config_.after;
+    task_.after_place = PlaceOfField("after");
+    task_.tests = config_.tests;
+    task_.metadata = config_.metadata ? config_.metadata : scope_.config.defaults.metadata;
+  }
+
+  void ReadSql() {
+    if (config_.sql.IsNull()) return;
+    if (!config_.sql.IsScalar()) {
+      diagnostics_.Error(config_.sql.place, "'sql' must be a SELECT statement or the path of a .sql file");
+      return;
+    }
+    std::string_view text = Trim(config_.sql.scalar);
+    bool file = text.ends_with(".sql") && text.find_first_of(" \n") == std::string_view::npos;
+    task_.sql_source = file ? ReadSqlFile() : SqlText::Inline(config_.sql, sql_values_, diagnostics_);
+    task_.sql = task_.sql_source.text();
+    if (task_.sql.empty() && !(file && !sql_file_read_)) {
+      diagnostics_.Error(config_.sql.place, "'sql' has no statement");
+    }
+  }
+
+  SqlText ReadSqlFile() {
+    YamlNode path_node = Interpolate(config_.sql, sql_values_, diagnostics_);
+    std::string path(Trim(path_node.scalar));
+    fs::path full = fs::path(scope_.pipeline.folder) / path;
+    Result<std::string> text = ReadTextFile(full.string());
+    if (!text.ok()) {
+      std::vector<std::string> there;
+      std::error_code error;
+      for (const auto& entry : fs::directory_iterator(full.parent_path(), error)) {
+        if (entry.path().extension() == ".sql") {
+          there.push_back((fs::path(path).parent_path() / entry.path().filename()).string());
+        }
+      }
+      bool missing = text.code() == Code::kNotFound;
+      diagnostics_.Error(config_.sql.place,
+                         missing ? "there is no file '" + path + "'" : text.status().message(),
+                         missing ? SuggestName(path, there) : text.status().hint());
+      return {};
+    }
+    sql_file_read_ = true;
+    std::string shown = (fs::path(scope_.shown_folder) / path).lexically_normal().string();
+    return SqlText::File(*text, shown, sql_values_, diagnostics_);
+  }
+
+  void ReadEnds() {
+    task_.inputs = ParseInputs(config_.from, scope_.registry, diagnostics_);
+    default_mode_ = DefaultMode(task_.inputs);
+    for (const TargetNode& node : ReadTargets(config_.to, true, scope_.registry, diagnostics_)) {
+      auto target = ParseTarget(node, default_mode_, sql_values_, diagnostics_);
+      if (target) task_.targets.push_back(*std::move(target));
+    }
+    DecideIncremental(task_, diagnostics_);
+    bool any_replaces = std::any_of(task_.targets.begin(), task_.targets.end(),
+                                    [](const Target& target) { return target.traits.replaces; });
+    for (const TargetNode& node : ReadTargets(config_.rejects, false, scope_.registry, diagnostics_)) {
+      task_.rejects = ParseTarget(node, any_replaces ? "replace" : "append", sql_values_, diagnostics_);
+    }
+    task_.checks = ParseChecks(config_.checks, !config_.rejects.IsNull(), diagnostics_);
+    for (const Input& input : task_.inputs) {
+      if (IsTable(input.traits.reads)) task_.reads.push_back(input.traits.reads);
+    }
+    for (const Check& check : task_.checks) {
+      if (!check.table.empty()) task_.reads.push_back(check.table);
+    }
+    for (const Target& target : task_.targets) task_.writes.push_back(target.traits.writes);
+    if (task_.rejects) task_.writes.push_back(task_.rejects->traits.writes);
+    for (auto* names : {&task_.reads, &task_.writes}) {
+      std::sort(names->begin(), names->end());
+      names->erase(std::unique(names->begin(), names->end()), names->end());
+      std::erase(*names, "");
+    }
+  }
+
+  void ReadPolicies() {
+    task_.timeout = config_.timeout ? config_.timeout : scope_.config.defaults.timeout;
+    YamlNode retry;
+    for (const YamlNode* node : {&scope_.config.retry, &scope_.config.defaults.retry, &config_.retry}) {
+      if (node->IsNull()) continue;
+      YamlNode map = node->IsScalar() ? MapOf("attempts", *node) : *node;
+      retry = retry.IsNull() ? map : Overlay(retry, map);
+    }
+    if (!retry.IsNull()) {
+      if (auto policy = RetrySpec().Parse(retry, diagnostics_)) task_.retry = *policy;
+    }
+    if (config_.command.IsScalar()) {
+      task_.command = {"/bin/sh", "-c", config_.command.scalar};
+    } else if (!config_.command.IsNull()) {
+      (void)spec_internal::Read(config_.command, "'command'", {}, task_.command, diagnostics_);
+    }
+  }
+
+  // What fits together and what does not.
+  void CheckShape() {
+    if (!config_.command.IsNull()) {
+      for (const char* field : {"from", "sql", "checks", "to", "rejects", "columns"}) {
+        if (!raw_.Find(field)) continue;
+        diagnostics_.Error(PlaceOfField(field), std::string("a task with a command has no '") + field + "'",
+                           "make it two tasks, the second one `after` the first");
+      }
+      return;
+    }
+    if (config_.from.IsNull() && config_.sql.IsNull()) {
+      diagnostics_.Error(raw_.place, "task '" + task_.name + "' does nothing",
+                         "give it `from`, `sql` or `command`");
+      return;
+    }
+    if (config_.sql.IsNull() && task_.inputs.size() > 1) {
+      diagnostics_.Error(PlaceOfField("from"), "several inputs need an 'sql' that makes one of them");
+    }
+    bool named = task_.inputs.size() == 1 && task_.inputs[0].name != "input";
+    if (config_.sql.IsNull() && named) task_.sql = "SELECT * FROM " + SqlName(task_.inputs[0].name);
+    auto takes_files = std::find_if(task_.targets.begin(), task_.targets.end(),
+                                    [](const Target& target) { return target.traits.takes_files; });
+    if (takes_files != task_.targets.end()) {
+      for (const char* field : {"sql", "checks", "rejects", "columns"}) {
+        if (!raw_.Find(field)) continue;
+        diagnostics_.Error(PlaceOfField(field), "'" + takes_files->connector + "' takes files as they are: '" +
+                                                    field + "' does not apply",
+                           "do it in the task that reads them");
+      }
+      if (task_.targets.size() > 1) {
+        diagnostics_.Error(takes_files->place, "'" + takes_files->connector + "' must be the only target");
+      }
+    }
+    if (task_.targets.empty() && config_.to.IsNull() && task_.checks.empty() && config_.checks.IsNull()) {
+      diagnostics_.Warn(raw_.place, "task '" + task_.name + "' has neither 'to' nor 'checks': its rows go nowhere");
+    }
+  }
+
+  Place PlaceOfField(const char* field) const {
+    const YamlNode* value = raw_.Find(field);
+    if (!value) return raw_.place;
+    return value->place.line ? value->place : raw_.FindKey(field)->place;
+  }
+
+  // Of all that decides the rows. Secrets and the run's values are left by name: they change without changing it.
+  std::string Definition() {
+    Values values = sql_values_;
+    values.keep.push_back("secret:");
+    values.secrets.clear();
+    Diagnostics told_already;
+    std::string text = "1;mode=" + default_mode_ + ";";
+    for (const char* field : {"from", "checks", "to", "rejects", "command", "columns", "metadata"}) {
+      const YamlNode* node = raw_.Find(field);
+      if (node) text += field + Canonical(Interpolate(*node, values, told_already));
+    }
+    text += std::string("metadata=") + (task_.metadata ? (*task_.metadata ? "1" : "0") : "-") + ";";
+    return Sha256Hex(text + "sql" + task_.sql);
+  }
+
+  const YamlNode& raw_;
+  TaskScope& scope_;
+  Diagnostics& diagnostics_;
+  Task task_;
+  TaskConfig config_;
+  Values values_, sql_values_;           // the second without run.*
+  std::string default_mode_;
+  bool sql_file_read_ = false;
+};
+
+}  // namespace
+
+std::map<std::string, std::string> ReadParams(const YamlNode& node, const std::map<std::string, std::string>& base,
+                                              const std::map<std::string, std::string>& given,
+                                              Diagnostics& diagnostics) {
+  std::map<std::string, std::string> params = base;
+  if (!node.IsNull() && !node.IsMap()) {
+    diagnostics.Error(node.place, "'params' must be a map of names and default values",
+                      "write `params: {year: 2013}`");
+    return params;
+  }
+  for (const auto& [name, value] : node.entries) {
+    auto found = given.find(name.scalar);
+    if (!IsInputName(name.scalar)) {
+      diagnostics.Error(name.place, "'" + name.scalar + "' is not a name for a parameter",
+                        "use letters, digits and _");
+    } else if (found != given.end()) {
+      params[name.scalar] = found->second;
+    } else if (value.IsScalar()) {
+      params[name.scalar] = value.scalar;
+    } else if (value.IsNull()) {
+      diagnostics.Error(name.place, "parameter '" + name.scalar + "' has no value",
+                        "give one with `--param " + name.scalar + "=…`, or a default here");
+    } else {
+      diagnostics.Error(value.place, "the default of parameter '" + name.scalar + "' must be a plain value");
+    }
+  }
+  return params;
+}
+
+std::vector<Task> ReadTask(const YamlNode& node, TaskScope& scope) {
+  std::vector<Task> tasks;
+  YamlNode matrix;
+  if (const YamlNode* written = node.Find("matrix")) {
+    matrix = Interpolate(*written, scope.values, scope.diagnostics);
+  }
+  for (const Combination& combination : ExpandMatrix(matrix, scope.diagnostics)) {
+    std::optional<Task> task = TaskReader(node, combination, scope).Read();
+    if (task) tasks.push_back(*std::move(task));
+  }
+  return tasks;
+}
+
+}  // namespace millrace
