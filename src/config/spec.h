@@ -129,11 +129,11 @@ FieldKind KindOf(const Secret*);
 FieldKind KindOf(const YamlNode*);
 FieldKind KindOf(const std::vector<std::string>*);
 FieldKind KindOf(const std::map<std::string, std::string>*);
-template <class T>
-FieldKind KindOf(const std::optional<T>*) { return KindOf(static_cast<const T*>(nullptr)); }
 template <class E>
   requires std::is_enum_v<E>
 FieldKind KindOf(const E*) { return FieldKind::kChoice; }
+template <class T>
+FieldKind KindOf(const std::optional<T>*) { return KindOf(static_cast<const T*>(nullptr)); }
 
 std::string DefaultText(const std::string& value);
 std::string DefaultText(bool value);
@@ -146,8 +146,6 @@ std::string DefaultText(const Secret& value);
 std::string DefaultText(const YamlNode& value);
 std::string DefaultText(const std::vector<std::string>& value);
 std::string DefaultText(const std::map<std::string, std::string>& value);
-template <class T>
-std::string DefaultText(const std::optional<T>& value) { return value ? DefaultText(*value) : ""; }
 template <class E>
   requires std::is_enum_v<E>
 std::string DefaultText(E value) {
@@ -156,6 +154,8 @@ std::string DefaultText(E value) {
   }
   return "";
 }
+template <class T>
+std::string DefaultText(const std::optional<T>& value) { return value ? DefaultText(*value) : ""; }
 
 template <class T>
 struct EnumOf { using type = void; };
