@@ -1,11 +1,63 @@
-# make        builds build/millrace
-# make run    installs, builds, runs the flights example
-# make test   installs, builds, runs all tests
-BUILD ?= build
+# Everything that a checkout can do; `make help` lists it. Works on Debian 12, as root or with sudo.
+BUILD  ?= build
+PREFIX ?= /usr/local
+PRESET ?= asan-ubsan
+JOBS   ?= $(shell nproc)
+FLIGHTS = examples/flights
 
-.PHONY: all
-all: $(BUILD)/build.ninja
-	ninja -C $(BUILD)
+.PHONY: all help setup run test test-long bench sanitize coverage clean-machine-test install clean
 
-$(BUILD)/build.ninja: CMakeLists.txt cmake/*.cmake
-	cmake -G Ninja -S . -B $(BUILD)
+all: $(BUILD)/build.ninja  ## builds build/millrace and the tests
+	@ninja -C $(BUILD) -j $(JOBS) --quiet
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 22
+
+setup:  ## installs the Debian packages that are missing
+	@tools/setup
+
+# Configured anew when the pinned dependencies change: their folder's name does, too.
+$(BUILD)/build.ninja: CMakeLists.txt CMakePresets.json cmake/*.cmake tools/deps tools/deps.lock | setup
+	@deps=$$(tools/deps) && cmake --preset release -B $(BUILD) -DMILLRACE_DEPS=$$deps --log-level=WARNING >/dev/null
+
+$(BUILD)/millrace: $(BUILD)/build.ninja
+	@echo "Building $@ …"
+	@ninja -C $(BUILD) -j $(JOBS) --quiet millrace
+.PHONY: $(BUILD)/millrace
+
+run: $(BUILD)/millrace  ## from nothing to tables: installs, builds, runs examples/flights
+	@tools/run-flights $(BUILD)/millrace $(FLIGHTS)
+
+test:  ## installs, builds, runs all tests in their short form
+	@tools/setup test
+	@$(MAKE) --no-print-directory all
+	@tools/test --build $(BUILD)
+
+test-long:  ## the same with the full counts of kills, fuzzing and large inputs
+	@tools/setup test
+	@$(MAKE) --no-print-directory all
+	@tools/test --build $(BUILD) --long
+
+bench: $(BUILD)/millrace  ## measures, beside floors and peers; results in bench/results
+	@bench/run.py --millrace $(BUILD)/millrace
+
+sanitize:  ## unit and golden tests under ASan and UBSan (PRESET=tsan: ThreadSanitizer)
+	@tools/setup test
+	@deps=$$(tools/deps) && cmake --preset $(PRESET) -DMILLRACE_DEPS=$$deps --log-level=WARNING >/dev/null
+	@ninja -C build-$(PRESET) -j $(JOBS) --quiet
+	@tools/test --build build-$(PRESET) --only unit,golden
+
+coverage:  ## line coverage of src/ by all tests in their short form
+	@tools/setup test
+	@deps=$$(tools/deps) && cmake --preset coverage -DMILLRACE_DEPS=$$deps --log-level=WARNING >/dev/null
+	@ninja -C build-coverage -j $(JOBS) --quiet
+	@tools/coverage build-coverage
+
+clean-machine-test:  ## make run and make test with an empty home and cache (CHROOT=1: on a bare Debian 12)
+	@tools/clean-machine-test $(if $(CHROOT),--chroot)
+
+install: $(BUILD)/millrace  ## the program and its engine, below PREFIX
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:  ## removes what was built and the example's lake; the cache outside the checkout stays
+	rm -rf build build-* $(FLIGHTS)/lake $(FLIGHTS)/.millrace

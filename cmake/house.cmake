@@ -33,5 +33,7 @@ function(millrace_program)
     target_link_libraries(millrace PRIVATE millrace_cli)
     set_target_properties(millrace PROPERTIES BUILD_RPATH "$ORIGIN/lib" INSTALL_RPATH "$ORIGIN/../lib/millrace"
                           RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+    install(TARGETS millrace RUNTIME DESTINATION bin)
+    install(FILES ${DUCKDB_LIBRARY} DESTINATION lib/millrace)
   endif()
 endfunction()
