@@ -48,6 +48,7 @@ std::optional<Input> ParseInput(std::string name, const YamlNode& key, const Yam
   input.name = std::move(name);
   input.connector = entry->name;
   input.place = key.place;
+  input.entry = entry;
   input.config = config;
   input.make = std::move(parsed->make);
   input.traits = std::move(parsed->traits);
@@ -202,6 +203,7 @@ std::optional<Target> ParseTarget(const TargetNode& from, const std::string& def
   Target target;
   target.connector = from.entry->name;
   target.place = from.place;
+  target.config = from.node;
   target.make = std::move(parsed->make);
   target.traits = std::move(parsed->traits);
   target.otherwise = from.otherwise;

@@ -35,7 +35,7 @@ std::optional<YamlNode> ReadRoot(const std::string& file, Diagnostics& diagnosti
   size_t errors = diagnostics.ErrorCount();
   YamlNode root = ParseYaml(*text, file, diagnostics);
   if (diagnostics.ErrorCount() != errors) return std::nullopt;
-  if (root.IsMap()) return root;
+  if (root.IsMap()) return WithoutExtensions(root);
   diagnostics.Error({file, 1, 1}, root.IsNull() ? "the file is empty" : "a pipeline file must be a map",
                     "begin with `name:` and `tasks:`");
   return std::nullopt;

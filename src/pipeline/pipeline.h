@@ -30,6 +30,7 @@ struct Input {
   std::string name;                      // in SQL: "input" when there is one without a name
   std::string connector;                 // "file", "table"
   Place place;
+  const Registry::Entry* entry = nullptr;
   YamlNode config;                       // of the connector, values replaced
   Registry::MakeSource make;
   SourceTraits traits;
@@ -39,6 +40,7 @@ struct Input {
 struct Target {
   std::string connector;
   Place place;
+  YamlNode config;                       // of the connector, values replaced
   Registry::MakeSink make;
   SinkTraits traits;
   std::string when;                      // SQL condition; "" = all rows
@@ -67,6 +69,7 @@ struct Task {
   std::optional<Micros> timeout;
   std::string definition;                // SHA-256 over all that decides its rows (params and SQL, not run.*)
   std::optional<Schema> declared;        // `columns:` as written
+  Place declared_place;
   std::optional<Schema> schema;          // of its rows, where validation could infer it
   std::optional<bool> metadata;          // as configured; see AddsMetadata
   YamlNode tests;                        // SQL tests of the task, as written
@@ -114,6 +117,7 @@ std::string ResolveRun(std::string_view text, const RunValues& run);
 
 // Of the whole file, for editors; and of its parts, for the pages.
 Json PipelineJsonSchema(const Registry& registry);
+Json ProjectJsonSchema();                // of millrace.yml
 std::vector<std::shared_ptr<const SpecInfo>> PipelineSpecs();
 
 }  // namespace millrace

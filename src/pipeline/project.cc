@@ -205,7 +205,7 @@ Project LoadProject(const std::string& start, const std::string& environment, Di
     project.file = ShownPath(path);
     Result<std::string> text = ReadTextFile(path);
     if (!text.ok()) diagnostics.Error({project.file}, text.status().message(), text.status().hint());
-    if (text.ok()) root = ParseYaml(*text, project.file, diagnostics);
+    if (text.ok()) root = WithoutExtensions(ParseYaml(*text, project.file, diagnostics));
   }
   YamlNode settings = ChooseEnvironment(root, project.environment, project.file, diagnostics);
   project.values.variables = project.layers.Merged();

@@ -34,7 +34,7 @@ class TaskReader {
     ReadSql();
     ReadEnds();
     ReadPolicies();
-    if (config_.columns.IsNull() == false) task_.declared = ReadColumns(config_.columns, diagnostics_);
+    ReadDeclared();
     CheckShape();
     if (diagnostics_.ErrorCount() != errors) return std::nullopt;
     task_.definition = Definition();
@@ -160,6 +160,12 @@ class TaskReader {
     } else if (!config_.command.IsNull()) {
       (void)spec_internal::Read(config_.command, "'command'", {}, task_.command, diagnostics_);
     }
+  }
+
+  void ReadDeclared() {
+    if (config_.columns.IsNull()) return;
+    task_.declared = ReadColumns(config_.columns, diagnostics_);
+    task_.declared_place = PlaceOfField("columns");
   }
 
   // What fits together and what does not.

@@ -26,6 +26,12 @@ YamlNode Without(const YamlNode& map, std::string_view key) {
   return result;
 }
 
+YamlNode WithoutExtensions(const YamlNode& map) {
+  YamlNode result = map;
+  std::erase_if(result.entries, [](const auto& entry) { return entry.first.scalar.starts_with("x-"); });
+  return result;
+}
+
 YamlNode ScalarLike(const YamlNode& like, std::string text) {
   YamlNode node;
   node.kind = YamlNode::Kind::kScalar;

@@ -11,6 +11,8 @@ namespace millrace {
 // `over` upon `base`: maps merged key by key, everything else replaced.
 YamlNode Overlay(const YamlNode& base, const YamlNode& over);
 YamlNode Without(const YamlNode& map, std::string_view key);
+// Without the keys that begin with "x-": they hold what anchors name.
+YamlNode WithoutExtensions(const YamlNode& map);
 // A scalar at the place of `like`.
 YamlNode ScalarLike(const YamlNode& like, std::string text);
 // A map of one entry at the place of `value`.

@@ -1,0 +1,378 @@
+#include "pipeline/validate.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+#include "pipeline/ends.h"
+#include "pipeline/names.h"
+
+namespace millrace {
+namespace {
+
+constexpr std::string_view kRowsView = "millrace_rows";   // a task's rows, while its checks are looked at
+
+Place PlaceOfConfig(const YamlNode& config, const Place& otherwise) {
+  return config.place.line ? config.place : otherwise;
+}
+
+// The scalar that says `text` in a target's field, for errors about it.
+Place PlaceOfText(const YamlNode& config, const std::string& field, const std::string& text, const Place& otherwise) {
+  const YamlNode* value = config.Find(field);
+  if (!value) return PlaceOfConfig(config, otherwise);
+  for (const YamlNode& item : value->items) {
+    if (item.scalar == text) return item.place;
+  }
+  return value->place;
+}
+
+// Wraps a condition so that an engine can be asked for its type; the condition begins at kConditionBegin.
+constexpr std::string_view kConditionHead = "SELECT (";
+std::string ConditionSql(const std::string& condition) {
+  return std::string(kConditionHead) + condition + ") AS holds FROM " + std::string(kRowsView);
+}
+
+class TaskCheck {
+ public:
+  TaskCheck(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete, Shapes& shapes, Session& session,
+            Diagnostics& diagnostics)
+      : pipeline_(pipeline), task_(task), sql_(sql), complete_(complete), shapes_(shapes), session_(session),
+        diagnostics_(diagnostics) {}
+
+  void Run() {
+    errors_before_ = diagnostics_.ErrorCount();
+    task_.schema.reset();
+    bool takes_files = std::any_of(task_.targets.begin(), task_.targets.end(),
+                                   [](const Target& target) { return target.traits.takes_files; });
+    if (takes_files || !task_.command.empty()) return;
+    DefineInputs();
+    DefineTables();
+    InferSchema();
+    CompareDeclared();
+    CheckConditions();
+    if (task_.schema) CheckTargets();
+    WarnOfRepeats();
+    for (const std::string& name : defined_) (void)session_.Drop(name);
+  }
+
+ private:
+  void Define(const std::string& name, const Schema& schema) {
+    Status status = session_.DefineEmpty(name, schema);
+    if (status.ok()) {
+      defined_.push_back(name);
+    } else {
+      diagnostics_.Error(task_.place, status.message(), status.hint());
+    }
+  }
+
+  // nullopt when its shape is not known; the reason is told where it is the user's fault.
+  std::optional<Schema> TableShape(const std::string& table, const Place& place) {
+    Shapes::Shape shape = shapes_.OfTable(table);
+    if (shape.known == Shapes::Known::kYes) return shape.schema;
+    if (shape.known == Shapes::Known::kNoTable && complete_) {
+      std::string hint = SuggestName(table, shapes_.TableNames());
+      diagnostics_.Error(place, "unknown table '" + table + "'",
+                         hint.starts_with("did") ? hint : "no task writes it, and the lake has no such table");
+    }
+    return std::nullopt;
+  }
+
+  void DefineInputs() {
+    for (const Input& input : task_.inputs) {
+      Place place = PlaceOfConfig(input.config, input.place);
+      std::optional<Schema> schema;
+      if (IsTable(input.traits.reads)) {
+        schema = TableShape(input.traits.reads, place);
+      } else {
+        Shapes::Shape shape = shapes_.OfSource(pipeline_, task_, input, diagnostics_);
+        if (shape.known == Shapes::Known::kYes) schema = shape.schema;
+      }
+      if (!schema) {
+        unknown_.insert(ToLower(input.name));
+        continue;
+      }
+      if (task_.sql.empty()) task_.schema = schema;
+      Define(input.name, *schema);
+    }
+  }
+
+  void DefineTables() {
+    std::set<std::string> names;
+    for (const TableRef& table : sql_.tables) {
+      if (!IsTable(table.name) || !names.insert(ToLower(table.name)).second) continue;
+      DefineTable(table.name, sql_.sql.PlaceOf(table.offset));
+    }
+    for (const Check& check : task_.checks) {
+      if (!check.table.empty() && names.insert(ToLower(check.table)).second) DefineTable(check.table, check.place);
+    }
+    for (const std::string& table : task_.reads) {     // in the SQL of checks
+      if (names.insert(ToLower(table)).second) DefineTable(table, task_.place);
+    }
+  }
+
+  void DefineTable(const std::string& name, const Place& place) {
+    std::optional<Schema> schema = TableShape(shapes_.Spelled(name), place);
+    if (schema) {
+      Define(name, *schema);
+    } else {
+      unknown_.insert(ToLower(name));
+    }
+  }
+
+  void InferSchema() {
+    if (task_.sql.empty() || sql_.syntax_error) return;
+    bool all_known = std::none_of(sql_.tables.begin(), sql_.tables.end(), [&](const TableRef& table) {
+      return unknown_.contains(ToLower(table.name));
+    });
+    const std::string& text = sql_.sql.empty() ? task_.sql : sql_.sql.text();
+    if (sql_.sql.empty() && !unknown_.empty()) return;
+    if (!all_known) return;
+    Result<Description> description = session_.Describe({text});
+    if (!description.ok()) {
+      diagnostics_.Error(sql_.sql.PlaceOf(0), description.status().message(), description.status().hint());
+      return;
+    }
+    TellSqlErrors(description->errors, sql_.sql, 0, diagnostics_);
+    // What was inferred in spite of errors would raise more of them further on.
+    if (description->ok()) task_.schema = std::move(description->schema);
+  }
+
+  void CompareDeclared() {
+    if (!task_.declared) return;
+    if (!task_.schema) {
+      task_.schema = task_.declared;
+      return;
+    }
+    Place place = task_.declared_place;
+    for (const Column& column : task_.declared->columns) {
+      const Column* found = task_.schema->Find(column.name);
+      if (!found) {
+        diagnostics_.Error(place, "column '" + column.name + "' is declared, but the rows lack it",
+                           SuggestName(column.name, task_.schema->Names()));
+      } else if (!(found->type == column.type)) {
+        diagnostics_.Error(place, "column '" + column.name + "' is declared as " + column.type.ToSql() + ", but it is " +
+                                      found->type.ToSql(),
+                           "cast it in the SQL, or declare it as it is");
+      }
+    }
+    for (const Column& column : task_.schema->columns) {
+      if (task_.declared->Find(column.name) || column.name.starts_with("_")) continue;
+      diagnostics_.Error(place, "column '" + column.name + "' is not declared",
+                         "add `" + column.name + ": " + column.type.ToSql() + "`, or leave it out of the SQL");
+    }
+  }
+
+  void CheckConditions() {
+    if (task_.schema) {
+      Define(std::string(kRowsView), *task_.schema);
+      std::vector<Check> checks;
+      for (const Check& check : task_.checks) {
+        if (!ReadsUnknown(check)) checks.push_back(check);
+      }
+      ValidateChecks(checks, *task_.schema, session_, kRowsView, diagnostics_);
+    }
+    for (const Target& target : task_.targets) {
+      if (!target.when.empty()) CheckWhen(target);
+    }
+  }
+
+  bool ReadsUnknown(const Check& check) {
+    if (!check.table.empty() && unknown_.contains(ToLower(check.table))) return true;
+    if (unknown_.empty() || (check.query.empty() && check.condition.empty())) return false;
+    std::string text = check.query.empty() ? ConditionSql(check.condition) : check.query;
+    Result<std::vector<TableRef>> tables = session_.TablesIn({text});
+    return tables.ok() && std::any_of(tables->begin(), tables->end(), [&](const TableRef& table) {
+             return unknown_.contains(ToLower(table.name));
+           });
+  }
+
+  void CheckWhen(const Target& target) {
+    std::string text = ConditionSql(target.when);
+    if (!task_.schema) {
+      Result<std::vector<TableRef>> tables = session_.TablesIn({text});
+      if (!tables.ok()) TellStatement(text, target.when_source);
+      return;
+    }
+    Result<Description> description = session_.Describe({text});
+    if (!description.ok()) return;
+    TellSqlErrors(description->errors, target.when_source, kConditionHead.size(), diagnostics_);
+    if (!description->ok() || description->schema.columns.empty()) return;
+    const Type& type = description->schema.columns[0].type;
+    if (type.kind == TypeKind::kBoolean) return;
+    diagnostics_.Error(target.when_source.PlaceOf(0), "'when' must be true or false, here it is " + type.ToSql());
+  }
+
+  void TellStatement(const std::string& text, const SqlText& source) {
+    Result<Description> description = session_.Describe({text});
+    if (!description.ok()) return;
+    std::erase_if(description->errors, [](const SqlError& error) { return error.kind != "syntax"; });
+    TellSqlErrors(description->errors, source, kConditionHead.size(), diagnostics_);
+  }
+
+  void CheckTargets() {
+    for (const Target& target : task_.targets) {
+      Schema rows = *task_.schema;
+      if (AddsMetadata(task_, target)) {
+        rows.columns.push_back({"_ingested_at", Type{.kind = TypeKind::kTimestampTz}});
+        rows.columns.push_back({"_run_id", Type{.kind = TypeKind::kVarchar}});
+      }
+      for (const ColumnUse& use : target.traits.columns) {
+        if (rows.Find(use.column)) continue;
+        diagnostics_.Error(PlaceOfText(target.config, use.field, use.column, target.place),
+                           "'" + use.field + "': the rows have no column '" + use.column + "'",
+                           SuggestName(use.column, task_.schema->Names()));
+      }
+      if (IsTable(target.traits.writes)) CompareWithTable(target, rows);
+    }
+  }
+
+  // With the table as it is in the lake.
+  void CompareWithTable(const Target& target, const Schema& rows) {
+    if (target.traits.replaces && target.traits.contract == Contract::kEvolve) return;
+    std::optional<Snapshot> table = shapes_.InLake(target.traits.writes);
+    if (!table) return;
+    ComparePartitions(target, *table);
+    if (target.traits.contract != Contract::kFreeze) return;
+    Place place = PlaceOfText(target.config, "contract", "freeze", target.place);
+    for (const Column& column : rows.columns) {
+      const Column* kept = table->schema.Find(column.name);
+      std::string what = "the contract of '" + target.traits.writes + "' is freeze: ";
+      if (!kept) {
+        diagnostics_.Error(place, what + "it has no column '" + column.name + "'",
+                           "leave the column out, or use `contract: evolve`");
+      } else if (!(kept->type == column.type)) {
+        diagnostics_.Error(place, what + "column '" + column.name + "' is " + kept->type.ToSql() + " there and " +
+                                      column.type.ToSql() + " here",
+                           "cast it in the SQL, or use `contract: evolve`");
+      }
+    }
+  }
+
+  void ComparePartitions(const Target& target, const Snapshot& table) {
+    std::vector<std::string> wanted;
+    for (const ColumnUse& use : target.traits.columns) {
+      if (use.field == "partition_by") wanted.push_back(use.column);
+    }
+    if (wanted.empty() || wanted == table.partition_by || target.traits.replaces) return;
+    std::string have = table.partition_by.empty() ? "has none" : "has " + Join(table.partition_by, ", ");
+    diagnostics_.Error(PlaceOfText(target.config, "partition_by", wanted[0], target.place),
+                       "the partitions of '" + target.traits.writes + "' are fixed: it " + have);
+  }
+
+  // All of a table appended at each run: the rows come again and again.
+  void WarnOfRepeats() {
+    bool appends = std::any_of(task_.targets.begin(), task_.targets.end(),
+                               [](const Target& target) { return target.traits.mode == Mode::kAppend; });
+    if (!appends) return;
+    bool any_new = std::any_of(task_.inputs.begin(), task_.inputs.end(),
+                               [](const Input& input) { return input.incremental; });
+    if (any_new) return;
+    std::string what = task_.inputs.empty() ? (task_.reads.empty() ? "" : task_.reads[0]) : task_.inputs[0].traits.reads;
+    if (what.empty() && task_.inputs.empty()) return;
+    Place place = task_.inputs.empty() ? task_.targets[0].place : task_.inputs[0].place;
+    diagnostics_.Warn(place, what.empty() ? "each run appends all rows of the input again"
+                                          : "each run appends all rows of '" + what + "' again",
+                      "read it with `incremental: true`, or use `mode: replace` or `mode: merge`");
+  }
+
+  const Pipeline& pipeline_;
+  Task& task_;
+  const TaskSql& sql_;
+  const bool complete_;
+  Shapes& shapes_;
+  Session& session_;
+  Diagnostics& diagnostics_;
+  std::vector<std::string> defined_;
+  std::set<std::string> unknown_;        // inputs and tables of unknown shape, in lower case
+  size_t errors_before_ = 0;
+};
+
+// The place of a call in a statement: the engine tells its name only.
+size_t FindCall(const std::string& sql, const std::string& function) {
+  std::string lower = ToLower(sql);
+  for (size_t at = lower.find(function); at != std::string::npos; at = lower.find(function, at + 1)) {
+    size_t end = lower.find_first_not_of(" \t\n", at + function.size());
+    if (end != std::string::npos && lower[end] == '(') return at;
+  }
+  return 0;
+}
+
+void WarnOfVolatile(const SqlText& sql, Session& session, Diagnostics& diagnostics) {
+  Result<std::vector<std::string>> calls = session.VolatileCalls({sql.text()});
+  if (!calls.ok()) return;
+  for (const std::string& call : *calls) {
+    diagnostics.Warn(sql.PlaceOf(FindCall(sql.text(), call)),
+                     call + "() gives other values when the same rows are computed again after a failure",
+                     "derive the value from the row, for example with md5() or hash()");
+  }
+}
+
+void WarnOfUnusedInputs(const Task& task, const TaskSql& sql, Diagnostics& diagnostics) {
+  for (const Input& input : task.inputs) {
+    bool used = std::any_of(sql.tables.begin(), sql.tables.end(), [&](const TableRef& table) {
+      return ToLower(table.name) == ToLower(input.name);
+    });
+    if (!used) diagnostics.Warn(input.place, "the SQL does not read the input '" + input.name + "'");
+  }
+}
+
+void AddRead(Task& task, const std::string& table) {
+  auto at = std::lower_bound(task.reads.begin(), task.reads.end(), table);
+  if (at == task.reads.end() || *at != table) task.reads.insert(at, table);
+}
+
+}  // namespace
+
+void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size_t skip, Diagnostics& diagnostics) {
+  for (const SqlError& error : errors) {
+    size_t offset = error.offset.value_or(0);
+    std::string hint;
+    if (!error.candidates.empty()) hint = "did you mean '" + error.candidates[0] + "'?";
+    diagnostics.Error(sql.PlaceOf(offset < skip ? 0 : offset - skip), error.message, hint);
+  }
+}
+
+TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnostics& diagnostics) {
+  TaskSql result;
+  const Values stand_ins{.variables = {{"run.id", "20000101T000000-000000"},
+                                       {"run.logical_date", "2000-01-01T00:00:00Z"},
+                                       {"run.data_interval_start", "2000-01-01T00:00:00Z"},
+                                       {"run.data_interval_end", "2000-01-01T00:00:00Z"}}};
+  result.sql = task.sql_source.Resolve(stand_ins, diagnostics);
+  if (!result.sql.empty()) {
+    Result<std::vector<TableRef>> tables = session.TablesIn({result.sql.text()});
+    if (tables.ok()) {
+      result.tables = *std::move(tables);
+      WarnOfVolatile(result.sql, session, diagnostics);
+      WarnOfUnusedInputs(task, result, diagnostics);
+    } else {
+      result.syntax_error = true;
+      Result<Description> description = session.Describe({result.sql.text()});
+      if (description.ok() && !description->ok()) {
+        TellSqlErrors(description->errors, result.sql, 0, diagnostics);
+      } else {
+        diagnostics.Error(result.sql.PlaceOf(0), tables.status().message(), tables.status().hint());
+      }
+    }
+  }
+  for (const TableRef& table : result.tables) {
+    if (IsTable(table.name)) AddRead(task, shapes.Spelled(table.name));
+  }
+  for (const Check& check : task.checks) {
+    if (check.query.empty()) continue;
+    Result<std::vector<TableRef>> tables = session.TablesIn({check.query});
+    if (!tables.ok()) continue;            // told when the check is looked at
+    for (const TableRef& table : *tables) {
+      if (IsTable(table.name)) AddRead(task, shapes.Spelled(table.name));
+    }
+  }
+  return result;
+}
+
+void CheckTask(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete, Shapes& shapes,
+               Session& session, Diagnostics& diagnostics) {
+  TaskCheck(pipeline, task, sql, complete, shapes, session, diagnostics).Run();
+}
+
+}  // namespace millrace
