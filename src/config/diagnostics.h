@@ -21,6 +21,7 @@ struct Diagnostic {
 class Diagnostics {
  public:
   void Error(Place place, std::string message, std::string hint = "");
+  void Error(Diagnostic diagnostic);
   void Warn(Place place, std::string message, std::string hint = "");
 
   bool HasErrors() const;

@@ -1,0 +1,225 @@
+#include "config/values.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/scalar_origin.h"
+
+namespace millrace {
+
+namespace {
+
+bool IsNameStart(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool IsNameByte(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
+
+// Dotted names; those of secrets may have dashes too.
+bool IsName(std::string_view text, std::string_view also) {
+  if (text.empty() || !IsNameStart(text[0])) return false;
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return IsNameByte(c) || also.find(c) != also.npos; });
+}
+
+struct Expanded {
+  std::string text;
+  std::vector<Piece> pieces;
+  bool secret = false, broken = false;
+};
+
+class Expander {
+ public:
+  Expander(std::string_view text, const Values& values,
+           const std::function<Place(size_t)>& place_of, Diagnostics& diagnostics)
+      : text_(text), values_(values), place_of_(place_of), diagnostics_(diagnostics) {}
+
+  Expanded Expand();
+
+ private:
+  void Begin(size_t from, bool replaced) {
+    out_.pieces.push_back({out_.text.size(), from, replaced});
+  }
+  void Literal(size_t from, size_t to) {
+    if (from == to) return;
+    Begin(from, false);
+    out_.text += text_.substr(from, to - from);
+  }
+  void Fault(size_t at, std::string message, std::string hint) {
+    out_.broken = true;
+    diagnostics_.Error(place_of_(at), std::move(message), std::move(hint));
+  }
+  bool IsKept(std::string_view name) const {
+    return std::any_of(values_.keep.begin(), values_.keep.end(),
+                       [&](const std::string& prefix) { return name.starts_with(prefix); });
+  }
+  size_t Close(size_t open) const;
+  void Reference(size_t at, size_t close);
+  bool Variable(size_t at, std::string_view name);
+  bool SecretValue(size_t at, std::string_view name);
+  void Undefined(size_t at, std::string_view name);
+
+  std::string_view text_;
+  const Values& values_;
+  const std::function<Place(size_t)>& place_of_;
+  Diagnostics& diagnostics_;
+  Expanded out_;
+};
+
+// The '}' of the "${" at `open`; braces in a default come in pairs. npos: there is none.
+size_t Expander::Close(size_t open) const {
+  size_t depth = 0;
+  for (size_t at = open + 1; at < text_.size(); ++at) {
+    if (text_[at] == '{') ++depth;
+    if (text_[at] == '}' && --depth == 0) return at;
+  }
+  return text_.npos;
+}
+
+Expanded Expander::Expand() {
+  size_t literal = 0, at = 0;
+  while ((at = text_.find("${", at)) != text_.npos) {
+    bool escaped = at > literal && text_[at - 1] == '$';
+    if (escaped) {
+      // A kept name is looked at once more, later: only then does its escape go.
+      bool kept = IsKept(text_.substr(at + 2));
+      Literal(literal, kept ? at : at - 1);
+      literal = at;
+      at += 2;
+      continue;
+    }
+    size_t close = Close(at);
+    if (close == text_.npos) {
+      Fault(at, "'${' is never closed", "write ${NAME}, or $${ for the text");
+      break;
+    }
+    std::string_view inside = text_.substr(at + 2, close - at - 2);
+    if (!IsKept(inside)) {
+      Literal(literal, at);
+      Reference(at, close);
+      literal = close + 1;
+    }
+    at = close + 1;
+  }
+  Literal(literal, text_.size());
+  return std::move(out_);
+}
+
+// One ${…}. Where it cannot be replaced it stays as it is.
+void Expander::Reference(size_t at, size_t close) {
+  std::string_view inside = text_.substr(at + 2, close - at - 2);
+  size_t colon = inside.find(':');
+  std::string_view name = inside.substr(0, colon);
+  bool done = false;
+  if (name == "secret" && colon != inside.npos) {
+    done = SecretValue(at, inside.substr(colon + 1));
+  } else if (!IsName(name, ".")) {
+    Fault(at, "'" + std::string(name) + "' is not a name for ${…}", "write $${ for the text ${");
+  } else if (colon != inside.npos && inside.find("${", colon) != inside.npos) {
+    Fault(at, "a ${…} within a ${…}", "a default is plain text");
+  } else if (colon != inside.npos && !values_.variables.contains(std::string(name))) {
+    Begin(at, true);
+    out_.text += inside.substr(colon + 1);
+    done = true;
+  } else {
+    done = Variable(at, name);
+  }
+  if (!done) Literal(at, close + 1);
+}
+
+bool Expander::Variable(size_t at, std::string_view name) {
+  auto value = values_.variables.find(std::string(name));
+  if (value == values_.variables.end()) {
+    Undefined(at, name);
+    return false;
+  }
+  Begin(at, true);
+  out_.text += value->second;
+  return true;
+}
+
+bool Expander::SecretValue(size_t at, std::string_view name) {
+  if (!IsName(name, ".-")) {
+    Fault(at, "'" + std::string(name) + "' is not the name of a secret",
+          "a secret has no default: write ${secret:name}");
+    return false;
+  }
+  auto value = values_.secrets.find(std::string(name));
+  if (value != values_.secrets.end()) {
+    Begin(at, true);
+    out_.text += value->second.Reveal();
+    out_.secret = true;
+    return true;
+  }
+  std::vector<std::string> names;
+  for (const auto& [each, secret] : values_.secrets) names.push_back(each);
+  std::string closest = Closest(name, names);
+  std::string variable = "MILLRACE_SECRET_";
+  for (char c : name) variable += IsNameByte(c) ? char(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) : '_';
+  Fault(at, "undefined secret '" + std::string(name) + "'",
+        closest.empty() ? "set " + variable : "did you mean '" + closest + "'?");
+  return false;
+}
+
+void Expander::Undefined(size_t at, std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& [each, value] : values_.variables) names.push_back(each);
+  std::string closest = Closest(name, names);
+  std::string hint = "did you mean '" + closest + "'?";
+  std::string kind = "variable";
+  std::string otherwise = "set it in the environment or .env, or give a default: ${" +
+                          std::string(name) + ":default}";
+  if (name.starts_with("params.")) {
+    kind = "parameter";
+    otherwise = "declare it under params:";
+  } else if (name.starts_with("matrix.")) {
+    kind = "matrix value";
+    otherwise = "declare it under the task's matrix:";
+  } else if (name.starts_with("run.")) {
+    kind = "run value";
+    otherwise = "there are run.id, run.logical_date, run.data_interval_start and run.data_interval_end";
+  }
+  Fault(at, "undefined " + kind + " '" + std::string(name) + "'", closest.empty() ? otherwise : hint);
+}
+
+// Replaced scalars keep the way back to what the file says.
+void InterpolateScalar(YamlNode& node, const Values& values, Diagnostics& diagnostics) {
+  if (node.scalar.find("${") == node.scalar.npos) return;
+  const YamlNode before = node;
+  std::function<Place(size_t)> place_of = [&](size_t offset) { return before.PlaceOf(offset); };
+  Expanded expanded = Expander(node.scalar, values, place_of, diagnostics).Expand();
+  node.broken = node.broken || expanded.broken;
+  node.secret = node.secret || expanded.secret;
+  if (expanded.text == node.scalar) return;
+  node.interpolated = true;
+  node.scalar = std::move(expanded.text);
+  if (node.origin == nullptr) return;
+  ScalarOrigin origin = *node.origin;
+  if (origin.pieces.empty()) {
+    origin.scalar = before.scalar;
+    origin.pieces = std::move(expanded.pieces);
+  } else {
+    origin.pieces = ComposePieces(origin.pieces, expanded.pieces);
+  }
+  node.origin = std::make_shared<const ScalarOrigin>(std::move(origin));
+}
+
+void InterpolateTree(YamlNode& node, const Values& values, Diagnostics& diagnostics) {
+  if (node.IsScalar()) InterpolateScalar(node, values, diagnostics);
+  for (YamlNode& item : node.items) InterpolateTree(item, values, diagnostics);
+  for (auto& [key, value] : node.entries) InterpolateTree(value, values, diagnostics);
+}
+
+}  // namespace
+
+std::string Interpolate(std::string_view text, const Values& values,
+                        const std::function<Place(size_t)>& place_of, Diagnostics& diagnostics) {
+  return Expander(text, values, place_of, diagnostics).Expand().text;
+}
+
+YamlNode Interpolate(const YamlNode& node, const Values& values, Diagnostics& diagnostics) {
+  YamlNode copy = node;
+  InterpolateTree(copy, values, diagnostics);
+  return copy;
+}
+
+}  // namespace millrace
