@@ -36,7 +36,6 @@ YamlNode ScalarLike(const YamlNode& like, std::string text) {
   YamlNode node;
   node.kind = YamlNode::Kind::kScalar;
   node.place = like.place;
-  node.raw = text;
   node.scalar = std::move(text);
   return node;
 }
