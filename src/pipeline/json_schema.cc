@@ -55,9 +55,10 @@ Json SourceChoice(const Registry& registry) {
           {"maxProperties", 1}};
 }
 
-Json From(const Registry& registry) {
+Json FromShape(const Registry& registry) {
   Json names = Json::array();
-  for (const auto& [name, schema] : ConnectorProperties(registry, true).items()) names.push_back(name);
+  Json properties = ConnectorProperties(registry, true);
+  for (const auto& [name, schema] : properties.items()) names.push_back(name);
   Json named = {{"type", "object"},
                 {"description", "Inputs by name."},
                 {"minProperties", 1},
@@ -66,7 +67,7 @@ Json From(const Registry& registry) {
   return AnyOf({Ref("source"), std::move(named)});
 }
 
-Json Target(const Registry& registry, bool routed) {
+Json TargetShape(const Registry& registry, bool routed) {
   Json properties = ConnectorProperties(registry, false);
   Json one_of = ExactlyOneOf(properties);
   if (routed) {
@@ -96,7 +97,7 @@ Json CheckChoice() {
           {"maxProperties", 1}};
 }
 
-Json Matrix() {
+Json MatrixShape() {
   Json combination = MapOfScalars();
   return {{"type", "object"},
           {"minProperties", 1},
@@ -115,17 +116,17 @@ Json Params() {
           {"additionalProperties", {{"type", {"string", "number", "boolean", "null"}}}}};
 }
 
-Json Task(const Registry& registry) {
+Json TaskShape(const Registry& registry) {
   Json task = ObjectForm(SpecJsonSchema(*TaskSpec().info()));
   task["properties"]["name"]["pattern"] = kTaskNamePattern;
-  Reshape(task, "from", From(registry));
+  Reshape(task, "from", FromShape(registry));
   Reshape(task, "sql", {{"type", "string"}});
   Reshape(task, "checks", ListOf(Ref("check")));
   Reshape(task, "to", AnyOf({Ref("target"), ListOf(Ref("target"))}));
   Reshape(task, "rejects", Ref("rejects"));
   Reshape(task, "command", AnyOf({{{"type", "string"}}, ListOf(Scalar())}));
   Reshape(task, "params", Params());
-  Reshape(task, "matrix", Matrix());
+  Reshape(task, "matrix", MatrixShape());
   Reshape(task, "retry", Ref("retry"));
   Reshape(task, "columns", {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}});
   Json test = {{"type", "object"},
@@ -154,10 +155,10 @@ Json PipelineJsonSchema(const Registry& registry) {
   schema["properties"]["defaults"] = ObjectForm(schema["properties"]["defaults"]);
   schema["properties"]["defaults"]["properties"]["retry"] = Ref("retry");
   Json definitions = Json::object();
-  definitions["task"] = Task(registry);
+  definitions["task"] = TaskShape(registry);
   definitions["source"] = SourceChoice(registry);
-  definitions["target"] = Target(registry, true);
-  definitions["rejects"] = Target(registry, false);
+  definitions["target"] = TargetShape(registry, true);
+  definitions["rejects"] = TargetShape(registry, false);
   definitions["check"] = CheckChoice();
   definitions["retry"] = SpecJsonSchema(*RetrySpec().info());
   for (const Registry::Entry* entry : registry.All()) {
