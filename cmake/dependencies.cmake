@@ -24,6 +24,11 @@ set_target_properties(duckdb PROPERTIES
   IMPORTED_NO_SONAME ON
   INTERFACE_INCLUDE_DIRECTORIES ${MILLRACE_DEPS}/include)
 
+# Its extensions are found beside the library; each is loaded only when something needs it.
+if(EXISTS ${MILLRACE_DEPS}/extensions)
+  file(COPY ${MILLRACE_DEPS}/extensions DESTINATION ${CMAKE_BINARY_DIR}/lib)
+endif()
+
 # nanoarrow: its few C files, with the configured header.
 set(NANOARROW_VERSION 0.9.0)
 set(NANOARROW_VERSION_MAJOR 0)

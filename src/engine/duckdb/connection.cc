@@ -1,0 +1,266 @@
+#include "engine/duckdb/connection.h"
+
+#include <duckdb.h>
+#include <nanoarrow/nanoarrow.h>
+
+#include "engine/duckdb/types.h"
+
+namespace millrace::duck {
+
+namespace {
+
+struct Answer {                       // owns a result
+  duckdb_result result{};
+  ~Answer() { duckdb_destroy_result(&result); }
+};
+
+struct Chunk {
+  duckdb_data_chunk handle = nullptr;
+  ~Chunk() { duckdb_destroy_data_chunk(&handle); }
+};
+
+struct Statement {
+  duckdb_prepared_statement handle = nullptr;
+  ~Statement() { duckdb_destroy_prepare(&handle); }
+};
+
+Status Failure(const char* error, std::stop_token stop) {
+  if (stop.stop_requested()) return Canceled();
+  return ToStatus(ParseEngineError(error != nullptr ? error : "the engine failed without a word"));
+}
+
+bool IsValid(duckdb_vector vector, idx_t row) {
+  uint64_t* validity = duckdb_vector_get_validity(vector);
+  return validity == nullptr || duckdb_validity_row_is_valid(validity, row);
+}
+
+std::string StringAt(duckdb_vector vector, idx_t row) {
+  auto* strings = static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector));
+  return {duckdb_string_t_data(&strings[row]), duckdb_string_t_length(strings[row])};
+}
+
+std::optional<std::string> TextAt(duckdb_vector vector, idx_t row) {
+  if (!IsValid(vector, row)) return std::nullopt;
+  return StringAt(vector, row);
+}
+
+template <class T>
+T NumberAt(duckdb_vector vector, idx_t row) {
+  return static_cast<T*>(duckdb_vector_get_data(vector))[row];
+}
+
+// The pairs of a MAP(VARCHAR, VARCHAR) in `row`.
+std::vector<WrittenFile::Pair> PairsAt(duckdb_vector map, idx_t row) {
+  std::vector<WrittenFile::Pair> pairs;
+  if (!IsValid(map, row)) return pairs;
+  auto entry = NumberAt<duckdb_list_entry>(map, row);
+  duckdb_vector entries = duckdb_list_vector_get_child(map);
+  duckdb_vector keys = duckdb_struct_vector_get_child(entries, 0);
+  duckdb_vector values = duckdb_struct_vector_get_child(entries, 1);
+  for (idx_t i = entry.offset; i < entry.offset + entry.length; ++i) {
+    pairs.push_back({StringAt(keys, i), TextAt(values, i)});
+  }
+  return pairs;
+}
+
+WrittenFile FileAt(duckdb_data_chunk chunk, idx_t row) {
+  auto column = [&](idx_t index) { return duckdb_data_chunk_get_vector(chunk, index); };
+  WrittenFile file;
+  file.path = StringAt(column(0), row);
+  file.rows = static_cast<int64_t>(NumberAt<uint64_t>(column(1), row));
+  file.size = static_cast<int64_t>(NumberAt<uint64_t>(column(2), row));
+  if (IsValid(column(4), row)) {
+    auto entry = NumberAt<duckdb_list_entry>(column(4), row);
+    duckdb_vector entries = duckdb_list_vector_get_child(column(4));
+    duckdb_vector names = duckdb_struct_vector_get_child(entries, 0);
+    duckdb_vector stats = duckdb_struct_vector_get_child(entries, 1);
+    for (idx_t i = entry.offset; i < entry.offset + entry.length; ++i) {
+      file.columns.emplace_back(StringAt(names, i), PairsAt(stats, i));
+    }
+  }
+  file.partition = PairsAt(column(5), row);
+  return file;
+}
+
+// Calls each(chunk, rows) for all chunks of an answer that is whole.
+template <class Each>
+Status ForChunks(Answer& answer, std::stop_token stop, Each each) {
+  while (true) {
+    Chunk chunk{duckdb_fetch_chunk(answer.result)};
+    if (chunk.handle == nullptr) break;
+    each(chunk.handle, duckdb_data_chunk_get_size(chunk.handle));
+  }
+  const char* error = duckdb_result_error(&answer.result);
+  return error == nullptr ? Status::Ok() : Failure(error, stop);
+}
+
+// A streaming result as Arrow rows.
+class StreamReader : public RowReader {
+ public:
+  StreamReader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  ~StreamReader() override {
+    duckdb_destroy_arrow_options(&options_);
+    for (duckdb_logical_type& type : types_) duckdb_destroy_logical_type(&type);
+  }
+
+  Status Start(const std::string& sql, std::stop_token stop) {
+    Interrupter::Watch watch(connection_->interrupter(), connection_->handle(), stop);
+    if (duckdb_prepare(connection_->handle(), sql.c_str(), &statement_.handle) != DuckDBSuccess) {
+      return Failure(duckdb_prepare_error(statement_.handle), stop);
+    }
+    if (duckdb_execute_prepared_streaming(statement_.handle, &answer_.result) != DuckDBSuccess) {
+      return Failure(duckdb_result_error(&answer_.result), stop);
+    }
+    options_ = duckdb_result_get_arrow_options(&answer_.result);
+    idx_t count = duckdb_column_count(&answer_.result);
+    for (idx_t i = 0; i < count; ++i) {
+      types_.push_back(duckdb_column_logical_type(&answer_.result, i));
+      names_.emplace_back(duckdb_column_name(&answer_.result, i));
+    }
+    return Status::Ok();
+  }
+
+  Result<std::optional<Rows>> Next(std::stop_token stop) override {
+    if (stop.stop_requested()) return Canceled();
+    Interrupter::Watch watch(connection_->interrupter(), connection_->handle(), stop);
+    Chunk chunk{duckdb_fetch_chunk(answer_.result)};
+    if (chunk.handle == nullptr || duckdb_data_chunk_get_size(chunk.handle) == 0) {
+      const char* error = duckdb_result_error(&answer_.result);
+      if (error != nullptr) return Failure(error, stop);
+      return std::optional<Rows>();
+    }
+    ArrowSchema schema{};
+    TRY(MakeSchema(schema));
+    ArrowArray array{};
+    if (duckdb_error_data failed = duckdb_data_chunk_to_arrow(options_, chunk.handle, &array)) {
+      Status status = ErrorOf(failed);
+      if (!status.ok()) {
+        schema.release(&schema);
+        return status;
+      }
+    }
+    return std::optional<Rows>(Rows::Adopt(&schema, &array));
+  }
+
+ private:
+  static Status ErrorOf(duckdb_error_data failed) {
+    Status status;
+    if (duckdb_error_data_has_error(failed)) {
+      status = ToStatus(ParseEngineError(duckdb_error_data_message(failed)));
+    }
+    duckdb_destroy_error_data(&failed);
+    return status;
+  }
+
+  Status MakeSchema(ArrowSchema& schema) {
+    std::vector<const char*> names;
+    for (const std::string& name : names_) names.push_back(name.c_str());
+    duckdb_error_data failed =
+        duckdb_to_arrow_schema(options_, types_.data(), names.data(), names.size(), &schema);
+    return failed != nullptr ? ErrorOf(failed) : Status::Ok();
+  }
+
+  std::unique_ptr<Connection> connection_;   // first: ends last
+  Statement statement_;
+  Answer answer_;
+  duckdb_arrow_options options_ = nullptr;
+  std::vector<duckdb_logical_type> types_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Connection::Open(_duckdb_database* database, Interrupter& interrupter) {
+  duckdb_connection handle = nullptr;
+  if (duckdb_connect(database, &handle) != DuckDBSuccess) return Internal("the engine refused a connection");
+  return std::unique_ptr<Connection>(new Connection(handle, interrupter));
+}
+
+Connection::~Connection() { duckdb_disconnect(&handle_); }
+
+Result<int64_t> Connection::Run(const std::string& sql, std::stop_token stop) {
+  if (stop.stop_requested()) return Canceled();
+  Interrupter::Watch watch(interrupter_, handle_, stop);
+  Answer answer;
+  if (duckdb_query(handle_, sql.c_str(), &answer.result) != DuckDBSuccess) {
+    return Failure(duckdb_result_error(&answer.result), stop);
+  }
+  // CREATE TABLE AS and COPY answer with one BIGINT; duckdb_rows_changed counts INSERT and the like only.
+  int64_t changed = 0;
+  if (duckdb_column_count(&answer.result) == 1 && duckdb_column_type(&answer.result, 0) == DUCKDB_TYPE_BIGINT) {
+    TRY(ForChunks(answer, stop, [&](duckdb_data_chunk chunk, idx_t) {
+      changed = NumberAt<int64_t>(duckdb_data_chunk_get_vector(chunk, 0), 0);
+    }));
+  }
+  return changed;
+}
+
+Result<std::vector<TextRow>> Connection::Texts(const std::string& sql, std::stop_token stop) {
+  if (stop.stop_requested()) return Canceled();
+  Interrupter::Watch watch(interrupter_, handle_, stop);
+  Answer answer;
+  if (duckdb_query(handle_, sql.c_str(), &answer.result) != DuckDBSuccess) {
+    return Failure(duckdb_result_error(&answer.result), stop);
+  }
+  std::vector<TextRow> rows;
+  TRY(ForChunks(answer, stop, [&](duckdb_data_chunk chunk, idx_t count) {
+    idx_t columns = duckdb_data_chunk_get_column_count(chunk);
+    for (idx_t row = 0; row < count; ++row) {
+      TextRow texts(columns);
+      for (idx_t i = 0; i < columns; ++i) texts[i] = TextAt(duckdb_data_chunk_get_vector(chunk, i), row);
+      rows.push_back(std::move(texts));
+    }
+  }));
+  return rows;
+}
+
+Result<std::vector<WrittenFile>> Connection::Copy(const std::string& sql, std::stop_token stop) {
+  if (stop.stop_requested()) return Canceled();
+  Interrupter::Watch watch(interrupter_, handle_, stop);
+  Answer answer;
+  if (duckdb_query(handle_, sql.c_str(), &answer.result) != DuckDBSuccess) {
+    return Failure(duckdb_result_error(&answer.result), stop);
+  }
+  std::vector<WrittenFile> files;
+  TRY(ForChunks(answer, stop, [&](duckdb_data_chunk chunk, idx_t count) {
+    for (idx_t row = 0; row < count; ++row) files.push_back(FileAt(chunk, row));
+  }));
+  return files;
+}
+
+Result<std::unique_ptr<RowReader>> Connection::Stream(std::unique_ptr<Connection> connection, const std::string& sql,
+                                                      std::stop_token stop) {
+  if (stop.stop_requested()) return Canceled();
+  auto reader = std::make_unique<StreamReader>(std::move(connection));
+  TRY(reader->Start(sql, stop));
+  return std::unique_ptr<RowReader>(std::move(reader));
+}
+
+Prepared Connection::Prepare(const std::string& sql) {
+  Prepared prepared;
+  Statement statement;
+  if (duckdb_prepare(handle_, sql.c_str(), &statement.handle) != DuckDBSuccess) {
+    const char* error = duckdb_prepare_error(statement.handle);
+    prepared.error = ParseEngineError(error != nullptr ? error : "the statement cannot be prepared");
+    return prepared;
+  }
+  prepared.is_select = duckdb_prepared_statement_type(statement.handle) == DUCKDB_STATEMENT_TYPE_SELECT;
+  idx_t count = duckdb_prepared_statement_column_count(statement.handle);
+  for (idx_t i = 0; i < count; ++i) {
+    const char* name = duckdb_prepared_statement_column_name(statement.handle, i);
+    duckdb_logical_type type = duckdb_prepared_statement_column_logical_type(statement.handle, i);
+    LakeType lake = ToLakeType(type);
+    duckdb_destroy_logical_type(&type);
+    prepared.columns.push_back({name != nullptr ? name : "", std::move(lake.type), lake.exact, lake.untyped});
+    duckdb_free(const_cast<char*>(name));
+  }
+  return prepared;
+}
+
+double Connection::Progress() const {
+  double percent = duckdb_query_progress(handle_).percentage;
+  return percent < 0 ? -1 : percent / 100;
+}
+
+}  // namespace millrace::duck

@@ -1,0 +1,95 @@
+#include "engine/duckdb/parquet.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+
+namespace millrace::duck {
+
+namespace {
+
+// The column's name when `path` is that of a top-level column: "a" but not "s"."x".
+std::optional<std::string> TopLevel(std::string_view path) {
+  if (path.size() < 2 || path.front() != '"') return std::string(path);
+  std::string name;
+  for (size_t at = 1; at < path.size(); ++at) {
+    if (path[at] == '"') {
+      if (at + 1 == path.size()) return name;
+      if (path[at + 1] != '"') return std::nullopt;
+      ++at;
+    }
+    name += path[at];
+  }
+  return std::nullopt;
+}
+
+ParquetFile::ColumnStats ToStats(const std::vector<WrittenFile::Pair>& pairs) {
+  ParquetFile::ColumnStats stats;
+  for (const auto& [key, value] : pairs) {
+    if (!value) continue;
+    if (key == "min") stats.min = *value;
+    if (key == "max") stats.max = *value;
+    if (key == "null_count") stats.nulls = std::strtoll(value->c_str(), nullptr, 10);
+    if (key == "has_nan") stats.has_nan = *value == "true";
+  }
+  return stats;
+}
+
+}  // namespace
+
+std::string CopyToParquet(const std::string& select, const ParquetOptions& options) {
+  std::string compression = options.compression == "none" ? "uncompressed" : options.compression;
+  std::string sql = "COPY (" + select + "\n) TO " + SqlLiteral(options.folder) +
+                    " (FORMAT parquet, RETURN_STATS, OVERWRITE_OR_IGNORE true, COMPRESSION " +
+                    SqlLiteral(compression) + ", FILENAME_PATTERN " + SqlLiteral(options.prefix + "{i}");
+  if (options.partition_by.empty()) {
+    sql += ", WRITE_EMPTY_FILE false, FILE_SIZE_BYTES " + std::to_string(options.target_file_size);
+  } else {
+    std::vector<std::string> names;
+    for (const std::string& name : options.partition_by) names.push_back(SqlName(name));
+    sql += ", PARTITION_BY (" + Join(names, ", ") + ")";
+  }
+  return sql + ")";
+}
+
+ParquetFile ToParquetFile(WrittenFile written, const ParquetOptions& options) {
+  ParquetFile file{.path = std::move(written.path), .rows = written.rows, .size = written.size};
+  for (const auto& [path, pairs] : written.columns) {
+    std::optional<std::string> name = TopLevel(path);
+    if (name) file.columns.emplace(*std::move(name), ToStats(pairs));
+  }
+  for (const std::string& column : options.partition_by) {
+    auto found = std::find_if(written.partition.begin(), written.partition.end(),
+                              [&](const WrittenFile::Pair& pair) { return ToLower(pair.key) == ToLower(column); });
+    if (found != written.partition.end() && found->value) {
+      file.partition.emplace(column, *found->value);
+    } else {
+      file.null_partitions.push_back(column);
+    }
+  }
+  return file;
+}
+
+Result<std::string> CopyToFile(const std::string& select, const std::string& path, std::string_view format,
+                               const std::map<std::string, std::string>& options) {
+  static const std::map<std::string, std::string, std::less<>> kFormats = {
+      {"csv", "FORMAT csv"}, {"json", "FORMAT json, ARRAY true"}, {"ndjson", "FORMAT json"},
+      {"parquet", "FORMAT parquet, COMPRESSION zstd"}};
+  auto found = kFormats.find(format);
+  if (found == kFormats.end()) {
+    return Invalid("unknown format '" + std::string(format) + "'", "one of csv, json, ndjson, parquet");
+  }
+  std::string sql = "COPY (" + select + "\n) TO " + SqlLiteral(path) + " (" + found->second;
+  for (const auto& [key, value] : options) {
+    bool word = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    });
+    if (!word) return Invalid("'" + key + "' is not the name of an option");
+    sql += ", " + key + " " + SqlLiteral(value);
+  }
+  return sql + ")";
+}
+
+}  // namespace millrace::duck

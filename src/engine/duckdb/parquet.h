@@ -1,0 +1,21 @@
+// Statements that write files, and what DuckDB reports of them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "engine/duckdb/connection.h"
+#include "engine/engine.h"
+
+namespace millrace::duck {
+
+std::string CopyToParquet(const std::string& select, const ParquetOptions& options);
+ParquetFile ToParquetFile(WrittenFile written, const ParquetOptions& options);
+
+// kInvalid for a format or an option that there is not.
+Result<std::string> CopyToFile(const std::string& select, const std::string& path, std::string_view format,
+                               const std::map<std::string, std::string>& options);
+
+}  // namespace millrace::duck

@@ -1,0 +1,240 @@
+#include "engine/duckdb/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "engine/duckdb/describe.h"
+#include "engine/duckdb/parquet.h"
+#include "engine/duckdb/syntax_tree.h"
+#include "engine/duckdb/words.h"
+
+namespace millrace::duck {
+
+namespace {
+
+// Functions whose answer differs at each call and that FixTime does not shadow.
+const std::set<std::string> kVolatile = {
+    "random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "setseed", "nextval", "currval", "txid_current",
+    "current_query", "current_query_id", "current_transaction_id", "current_connection_id", "get_current_timestamp_ns",
+    "pg_backend_pid", "version_time"};
+
+std::string Casted(const std::vector<ResultColumn>& columns, const std::string& sql) {
+  std::vector<std::string> names, items;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    // Positions, not names: two columns of the statement may share one.
+    std::string position = "c" + std::to_string(i);
+    names.push_back(position);
+    std::string value = columns[i].exact ? position : "CAST(" + position + " AS " + columns[i].type.ToSql() + ")";
+    items.push_back(value + " AS " + SqlName(columns[i].name));
+  }
+  return "SELECT " + Join(items, ", ") + " FROM (" + sql + "\n) AS millrace_rows_(" + Join(names, ", ") + ")";
+}
+
+}  // namespace
+
+std::string QuoteTable(std::string_view name) {
+  size_t dot = name.find('.');
+  if (dot == name.npos) return SqlName(name);
+  return SqlName(name.substr(0, dot)) + "." + SqlName(name.substr(dot + 1));
+}
+
+DuckSession::DuckSession(std::shared_ptr<Instance> instance, std::string label, std::string database)
+    : instance_(std::move(instance)), label_(std::move(label)), database_(std::move(database)) {}
+
+Result<std::unique_ptr<Session>> DuckSession::Open(std::shared_ptr<Instance> instance, std::string label) {
+  std::string database = instance->NextName();
+  std::unique_ptr<DuckSession> session(new DuckSession(instance, std::move(label), database));
+  session->connection_ = TRY(instance->Connect("memory"));
+  TRY(session->connection_->Run("ATTACH ':memory:' AS " + SqlName(database) + "; USE " + SqlName(database)));
+  return std::unique_ptr<Session>(std::move(session));
+}
+
+DuckSession::~DuckSession() {
+  if (connection_ == nullptr) return;
+  // A failure here leaves memory behind until the process ends, and nobody to tell.
+  (void)connection_->Run("USE memory");
+  (void)connection_->Run("DETACH DATABASE IF EXISTS " + SqlName(database_));
+  for (const auto& [name, relation] : relations_) {
+    if (relation.bound != 0) instance_->bound_rows().Remove(relation.bound);
+  }
+}
+
+Result<DuckSession::Statement> DuckSession::Check(const Sql& sql) {
+  std::string text(TrimStatement(sql.text));
+  Prepared prepared = connection_->Prepare(text);
+  if (prepared.error) {
+    if (prepared.error->message.starts_with("Cannot prepare multiple")) {
+      Status status = ReadStatement(*connection_, text).status();
+      return status.ok() ? Invalid("more than one statement") : status;
+    }
+    return Explain(ToStatus(*prepared.error));
+  }
+  if (!prepared.is_select) {
+    Status status = ReadStatement(*connection_, text).status();
+    return status.ok() ? Invalid("only a SELECT can be run here") : status;
+  }
+  return Statement{std::move(text), std::move(prepared.columns)};
+}
+
+Result<std::string> DuckSession::InLakeTypes(const Sql& sql) {
+  Statement statement = TRY(Check(sql));
+  bool exact = std::all_of(statement.columns.begin(), statement.columns.end(),
+                           [](const ResultColumn& column) { return column.exact; });
+  return exact ? statement.text : Casted(statement.columns, statement.text);
+}
+
+Result<std::string> DuckSession::Claim(std::string_view name) {
+  std::string quoted = QuoteTable(name);
+  TRY(Drop(name));
+  size_t dot = name.find('.');
+  if (dot != name.npos && layers_.insert(ToLower(name.substr(0, dot))).second) {
+    TRY(connection_->Run("CREATE SCHEMA IF NOT EXISTS " + SqlName(name.substr(0, dot))));
+  }
+  return quoted;
+}
+
+Status DuckSession::Explain(const Status& status) {
+  for (const auto& [name, relation] : relations_) {
+    if (relation.bound == 0) continue;
+    Status failure = instance_->bound_rows().Failure(relation.bound);
+    if (!failure.ok()) return failure;
+  }
+  return status;
+}
+
+Status DuckSession::Bind(std::string_view name, std::unique_ptr<RowReader> rows, std::stop_token stop) {
+  int64_t id = TRY(instance_->bound_rows().Add(std::move(rows), stop));
+  std::string quoted = TRY(Claim(name));
+  relations_[ToLower(name)] = {Kind::kView, id};
+  TRY(connection_->Run("CREATE VIEW " + quoted + " AS SELECT * FROM millrace_rows(" + std::to_string(id) + ")"));
+  return Status::Ok();
+}
+
+Status DuckSession::Define(std::string_view name, const Sql& sql) {
+  std::string text = TRY(Check(sql)).text;
+  std::string quoted = TRY(Claim(name));
+  TRY(connection_->Run("CREATE VIEW " + quoted + " AS " + text));
+  relations_[ToLower(name)] = {Kind::kView};
+  return Status::Ok();
+}
+
+Status DuckSession::DefineEmpty(std::string_view name, const Schema& schema) {
+  std::vector<std::string> columns;
+  for (const Column& column : schema.columns) {
+    columns.push_back(SqlName(column.name) + " " + column.type.ToSql() + (column.nullable ? "" : " NOT NULL"));
+  }
+  if (columns.empty()) return Invalid("a table without columns: " + std::string(name));
+  std::string quoted = TRY(Claim(name));
+  TRY(connection_->Run("CREATE TABLE " + quoted + " (" + Join(columns, ", ") + ")"));
+  relations_[ToLower(name)] = {Kind::kTable};
+  return Status::Ok();
+}
+
+Result<int64_t> DuckSession::Materialize(std::string_view name, const Sql& sql, std::stop_token stop) {
+  std::string text = TRY(Check(sql)).text;
+  std::string quoted = TRY(Claim(name));
+  Result<int64_t> rows = connection_->Run("CREATE TABLE " + quoted + " AS " + text, stop);
+  if (!rows.ok()) return Explain(rows.status());
+  relations_[ToLower(name)] = {Kind::kTable};
+  return rows;
+}
+
+Status DuckSession::Drop(std::string_view name) {
+  auto found = relations_.find(ToLower(name));
+  if (found == relations_.end()) return Status::Ok();
+  std::string kind = found->second.kind == Kind::kView ? "VIEW" : "TABLE";
+  if (found->second.bound != 0) instance_->bound_rows().Remove(found->second.bound);
+  relations_.erase(found);
+  TRY(connection_->Run("DROP " + kind + " IF EXISTS " + QuoteTable(name)));
+  return Status::Ok();
+}
+
+Result<Description> DuckSession::Describe(const Sql& sql) {
+  std::set<std::string> known;
+  for (const auto& [name, relation] : relations_) known.insert(name);
+  return DescribeStatement(*connection_, std::string(TrimStatement(sql.text)), known);
+}
+
+Result<std::vector<TableRef>> DuckSession::TablesIn(const Sql& sql) {
+  return TRY(ReadStatement(*connection_, sql.text)).tables;
+}
+
+Result<std::vector<std::string>> DuckSession::VolatileCalls(const Sql& sql) {
+  StatementFacts facts = TRY(ReadStatement(*connection_, sql.text));
+  std::vector<std::string> calls;
+  for (const std::string& name : facts.functions) {
+    if (kVolatile.contains(name)) calls.push_back(name);
+  }
+  if (facts.samples) calls.push_back("sample");
+  return calls;
+}
+
+Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_token stop) {
+  std::string text = TRY(InLakeTypes(sql));
+  // A connection of its own: the session stays usable while the rows are read.
+  std::unique_ptr<Connection> connection = TRY(instance_->Connect(database_));
+  if (seed_ >= -1) TRY(connection->Run("SELECT setseed(" + std::to_string(seed_) + ")"));
+  Result<std::unique_ptr<RowReader>> reader = Connection::Stream(std::move(connection), text, stop);
+  if (!reader.ok()) return Explain(reader.status());
+  return reader;
+}
+
+Result<std::vector<TextRow>> DuckSession::Collect(const Sql& sql, std::stop_token stop) {
+  std::string text = TRY(Check(sql)).text;
+  Result<std::vector<TextRow>> rows =
+      connection_->Texts("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (" + text + "\n) AS millrace_rows_", stop);
+  if (!rows.ok()) return Explain(rows.status());
+  return rows;
+}
+
+Result<std::vector<ParquetFile>> DuckSession::WriteParquet(const Sql& sql, const ParquetOptions& options,
+                                                           std::stop_token stop) {
+  std::string text = TRY(InLakeTypes(sql));
+  Result<std::vector<WrittenFile>> written = connection_->Copy(CopyToParquet(text, options), stop);
+  if (!written.ok()) return Explain(written.status());
+  std::vector<ParquetFile> files;
+  for (WrittenFile& file : *written) files.push_back(ToParquetFile(std::move(file), options));
+  return files;
+}
+
+Result<int64_t> DuckSession::WriteFile(const Sql& sql, const std::string& path, std::string_view format,
+                                       const std::map<std::string, std::string>& options, std::stop_token stop) {
+  std::string text = TRY(Check(sql)).text;
+  std::string copy = TRY(CopyToFile(text, path, format, options));
+  Result<int64_t> rows = connection_->Run(copy, stop);
+  if (!rows.ok()) return Explain(rows.status());
+  return rows;
+}
+
+Result<Sql> DuckSession::ForeignDelta(const std::string& uri, int64_t version) {
+  TRY(instance_->LoadDelta());
+  return Sql{"SELECT * FROM delta_scan(" + SqlLiteral(uri) + ", version := " + std::to_string(version) + ")"};
+}
+
+Status DuckSession::FixTime(Time now, uint64_t seed) {
+  std::string text = FormatTime(now);                     // "2026-11-21T06:50:52.123456Z"
+  std::string stamp = "TIMESTAMPTZ '" + text + "'";
+  std::string local = "TIMESTAMP '" + text.substr(0, text.size() - 1) + "'";
+  std::string date = "DATE '" + text.substr(0, 10) + "'";
+  std::string time = "TIME '" + text.substr(11, text.size() - 12) + "'";
+  std::vector<std::pair<const char*, std::string>> macros = {
+      {"now()", stamp}, {"get_current_timestamp()", stamp}, {"current_timestamp()", stamp},
+      {"transaction_timestamp()", stamp}, {"current_localtimestamp()", local}, {"localtimestamp()", local},
+      {"current_date()", date}, {"today()", date}, {"current_localtime()", time}, {"localtime()", time},
+      {"get_current_time()", "CAST(" + time + " AS TIMETZ)"}, {"current_time()", "CAST(" + time + " AS TIMETZ)"}};
+  std::string sql;
+  for (const auto& [call, value] : macros) {
+    sql += "CREATE OR REPLACE MACRO " + std::string(call) + " AS " + value + ";";
+  }
+  sql += "CREATE OR REPLACE MACRO age(since) AS system.main.age(" + date + "::TIMESTAMP, since::TIMESTAMP), "
+         "(until, since) AS system.main.age(until, since);";
+  seed_ = static_cast<double>(seed % 2000001) / 1000000.0 - 1;
+  TRY(connection_->Run(sql));
+  TRY(connection_->Run("SELECT setseed(" + std::to_string(seed_) + ")"));
+  return Status::Ok();
+}
+
+double DuckSession::Progress() const { return connection_->Progress(); }
+
+}  // namespace millrace::duck

@@ -1,0 +1,77 @@
+// A session on DuckDB: an attached in-memory database of its own, and a connection to it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/duckdb/connection.h"
+#include "engine/duckdb/instance.h"
+#include "engine/engine.h"
+
+namespace millrace::duck {
+
+class DuckSession : public Session {
+ public:
+  static Result<std::unique_ptr<Session>> Open(std::shared_ptr<Instance> instance, std::string label);
+  ~DuckSession() override;
+
+  Status Bind(std::string_view name, std::unique_ptr<RowReader> rows, std::stop_token stop) override;
+  Status Define(std::string_view name, const Sql& sql) override;
+  Status DefineEmpty(std::string_view name, const Schema& schema) override;
+  Result<int64_t> Materialize(std::string_view name, const Sql& sql, std::stop_token stop) override;
+  Status Drop(std::string_view name) override;
+
+  Result<Description> Describe(const Sql& sql) override;
+  Result<std::vector<TableRef>> TablesIn(const Sql& sql) override;
+  Result<std::vector<std::string>> VolatileCalls(const Sql& sql) override;
+
+  Result<std::unique_ptr<RowReader>> Query(const Sql& sql, std::stop_token stop) override;
+  Result<std::vector<TextRow>> Collect(const Sql& sql, std::stop_token stop) override;
+  Result<std::vector<ParquetFile>> WriteParquet(const Sql& sql, const ParquetOptions& options,
+                                                std::stop_token stop) override;
+  Result<int64_t> WriteFile(const Sql& sql, const std::string& path, std::string_view format,
+                            const std::map<std::string, std::string>& options, std::stop_token stop) override;
+  Result<Sql> ForeignDelta(const std::string& uri, int64_t version) override;
+
+  Status FixTime(Time now, uint64_t seed) override;
+  double Progress() const override;
+  std::string_view EngineName() const override { return "duckdb"; }
+
+ private:
+  enum class Kind { kView, kTable };
+  struct Relation { Kind kind; int64_t bound = 0; };   // `bound`: its id among the bound rows
+
+  DuckSession(std::shared_ptr<Instance> instance, std::string label, std::string database);
+
+  struct Statement {
+    std::string text;                          // can be put into another one, before a line end
+    std::vector<ResultColumn> columns;
+  };
+
+  // kInvalid unless `sql` is one SELECT that binds.
+  Result<Statement> Check(const Sql& sql);
+  // …with casts for the columns whose types the lake does not have.
+  Result<std::string> InLakeTypes(const Sql& sql);
+  // The quoted name; makes its layer, and drops what has the name now.
+  Result<std::string> Claim(std::string_view name);
+  // The reader's own status where bound rows are why a statement failed.
+  Status Explain(const Status& status);
+
+  std::shared_ptr<Instance> instance_;
+  std::string label_;
+  std::string database_;                       // as attached
+  std::unique_ptr<Connection> connection_;
+  std::map<std::string, Relation> relations_;  // by name in lower case
+  std::set<std::string> layers_;               // that were made
+  double seed_ = -2;                           // for setseed, -1 to 1; less: not fixed
+};
+
+// "layer.table" → "layer"."table"; only the first dot parts.
+std::string QuoteTable(std::string_view name);
+
+}  // namespace millrace::duck
