@@ -1,9 +1,11 @@
+#include "connect/landing/landing.h"
 #include "connect/registry.h"
 #include "connect/table/table.h"
 
 namespace millrace {
 
 void RegisterAll(Registry& registry) {
+  landing::Register(registry);
   table::Register(registry);
 }
 

@@ -1,0 +1,22 @@
+// One pass over a file: copied, hashed and made durable, in bounded memory.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+#include "base/status.h"
+#include "base/time.h"
+
+namespace millrace::landing {
+
+struct Copied {
+  std::string sha256;
+  int64_t size = 0;   // bytes
+  Time modified;      // of the original; the copy has it too
+};
+
+// `to` must not exist; an empty `to` only reads. kUnavailable when the file changed meanwhile.
+Result<Copied> CopyFile(const std::string& from, const std::string& to, std::stop_token stop);
+
+}  // namespace millrace::landing

@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "config/json.h"
+#include "connect/landing/landing.h"
+
+namespace millrace::landing {
+
+namespace {
+
+constexpr std::string_view kRoot = "landing";
+
+std::string ManifestFolder(std::string_view name) { return FolderOf(name) + "/.manifest"; }
+
+// Twelve digits: names sort as numbers do.
+std::string ManifestPath(std::string_view name, int64_t version) {
+  char file[32];
+  std::snprintf(file, sizeof file, "%012lld.json", static_cast<long long>(version));
+  return ManifestFolder(name) + "/" + file;
+}
+
+// The version in "…/000000000012.json", or 0: another file.
+int64_t VersionOf(std::string_view path) {
+  std::string_view file = path.substr(path.rfind('/') + 1);
+  if (file.size() != 17 || !file.ends_with(".json")) return 0;
+  int64_t version = 0;
+  for (char c : file.substr(0, 12)) {
+    if (c < '0' || c > '9') return 0;
+    version = version * 10 + (c - '0');
+  }
+  return version;
+}
+
+std::string ToText(const Manifest& manifest) {
+  Json files = Json::array();
+  for (const LandedFile& file : manifest.files) {
+    files.push_back({{"file", file.file}, {"sha256", file.sha256}, {"size", file.size},
+                     {"modified", FormatTime(file.modified)}, {"from", file.from}});
+  }
+  Json json = {{"landing", manifest.landing_id}, {"task", manifest.commit.task},
+               {"sequence", manifest.commit.sequence}, {"run", manifest.run},
+               {"landed", FormatTime(manifest.landed)}, {"position", manifest.position},
+               {"files", std::move(files)}};
+  // A name need not be UTF-8: what is not is kept readable rather than refused.
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Manifest> Parse(const std::string& text, int64_t version) {
+  try {
+    Json json = Json::parse(text);
+    Manifest manifest;
+    manifest.version = version;
+    manifest.landing_id = json.at("landing");
+    manifest.commit = {json.at("task"), json.at("sequence")};
+    manifest.run = json.at("run");
+    manifest.landed = TRY(ParseTime(json.at("landed").get<std::string>()));
+    manifest.position = json.at("position");
+    for (const Json& each : json.at("files")) {
+      LandedFile file;
+      file.file = each.at("file");
+      file.sha256 = each.at("sha256");
+      file.size = each.at("size");
+      file.modified = TRY(ParseTime(each.at("modified").get<std::string>()));
+      file.from = each.at("from");
+      file.landed = manifest.landed;
+      file.run = manifest.run;
+      file.task = manifest.commit.task;
+      file.version = version;
+      manifest.files.push_back(std::move(file));
+    }
+    return manifest;
+  } catch (const std::exception& error) {
+    return Invalid(std::string("not a landing's manifest: ") + error.what());
+  }
+}
+
+}  // namespace
+
+const LandedFile* Contents::Newest(const std::string& file) const {
+  auto found = files.find(file);
+  return found == files.end() ? nullptr : &found->second.back();
+}
+
+Status CheckName(std::string_view name) {
+  bool plain = !name.empty() && name.front() != '.' && name.size() <= 200;
+  for (char c : name) {
+    plain = plain && (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.');
+  }
+  if (plain) return Status::Ok();
+  return Invalid("'" + std::string(name) + "' is not a name for a landing",
+                 "use letters, digits, '_', '-' and '.'");
+}
+
+std::string FolderOf(std::string_view name) { return std::string(kRoot) + "/" + std::string(name); }
+
+std::string VersionPath(std::string_view name, const LandedFile& file) {
+  return FolderOf(name) + "/.versions/" + file.sha256 + "-" + file.file;
+}
+
+Result<std::vector<std::string>> Landings(Storage& lake) { return lake.Folders(kRoot); }
+
+Result<Contents> Load(Storage& lake, std::string_view name, std::optional<int64_t> upto) {
+  Contents contents;
+  for (const FileInfo& info : TRY(lake.List(ManifestFolder(name)))) {
+    int64_t version = VersionOf(info.path);
+    if (version == 0 || (upto && version > *upto)) continue;
+    Result<Manifest> manifest = Parse(TRY(lake.Read(info.path)), version);
+    if (!manifest.ok()) return manifest.status().In(lake.Uri(info.path));
+    contents.version = version;
+    contents.landing_id = manifest->landing_id;
+    contents.commits[manifest->commit.task] = {manifest->commit.sequence, manifest->position};
+    for (LandedFile& file : manifest->files) {
+      contents.files[file.file].push_back(std::move(file));
+    }
+  }
+  return contents;
+}
+
+Status PutManifest(Storage& lake, std::string_view name, const Manifest& manifest) {
+  return lake.PutIfAbsent(ManifestPath(name, manifest.version), ToText(manifest));
+}
+
+Result<std::string> Locate(Storage& lake, std::string_view name, const Contents& contents,
+                           const LandedFile& file) {
+  std::string version = VersionPath(name, file);
+  Result<FileInfo> info = lake.Stat(version);
+  if (info.ok()) return version;
+  if (info.code() != Code::kNotFound) return info.status();
+  std::string place = FolderOf(name) + "/" + file.file;
+  info = lake.Stat(place);
+  if (!info.ok() && info.code() != Code::kNotFound) return info.status();
+  // Times are kept with the files: another size or time is another content.
+  const LandedFile* newest = contents.Newest(file.file);
+  bool current = newest && newest->sha256 == file.sha256;
+  if (current && info.ok() && info->size == newest->size && info->modified == newest->modified) {
+    return place;
+  }
+  std::string what = info.ok() ? " was changed by somebody else" : " is gone";
+  return Invalid(lake.Uri(place) + what + ": its content with SHA-256 " +
+                     file.sha256.substr(0, 12) + "… is needed",
+                 "landed files must stay as they are; put the file back, or land it again");
+}
+
+}  // namespace millrace::landing
