@@ -68,6 +68,6 @@ struct Checked {
 // Runs all checks over `rows`, which is computed once. Relations it makes carry `prefix` in their
 // names.
 Result<Checked> RunChecks(const std::vector<Check>& checks, Session& session, const Sql& rows,
-                          std::string_view prefix, Time now, std::stop_token stop);
+                          std::string_view prefix, std::stop_token stop);
 
 }  // namespace millrace

@@ -248,7 +248,7 @@ class Judge {
 }  // namespace
 
 Result<Checked> RunChecks(const std::vector<Check>& checks, Session& session, const Sql& rows,
-                          std::string_view prefix, Time /*now*/, std::stop_token stop) {
+                          std::string_view prefix, std::stop_token stop) {
   return Judge(checks, session, prefix, std::move(stop)).Run(rows);
 }
 
