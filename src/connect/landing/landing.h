@@ -33,6 +33,7 @@ struct LandedFile {
   std::string from;                 // where it came from, relative to the pipeline's folder
   Time landed;
   std::string run, task;
+  int64_t sequence = 0;             // of the task's commit
   int64_t version = 0;              // of the manifest that brought it
 };
 

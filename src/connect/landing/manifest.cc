@@ -66,6 +66,7 @@ Result<Manifest> Parse(const std::string& text, int64_t version) {
       file.landed = manifest.landed;
       file.run = manifest.run;
       file.task = manifest.commit.task;
+      file.sequence = manifest.commit.sequence;
       file.version = version;
       manifest.files.push_back(std::move(file));
     }

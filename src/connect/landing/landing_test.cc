@@ -1,0 +1,131 @@
+#include "connect/landing/landing.h"
+
+#include "base/hash.h"
+#include "connect/landing/config.h"
+#include "connect/test_lake.h"
+
+namespace millrace::landing {
+namespace {
+
+class LandingTest : public ConnectTest {
+ protected:
+  // One commit, as run/ makes it.
+  Status Land(const std::vector<std::string>& paths, int64_t sequence, const std::string& task = "test/task") {
+    ConnectContext context = Context(task);
+    std::unique_ptr<Sink> sink = TRY(MakeSink({"in"}, context));
+    TRY(sink->Open({}, {}, {}));
+    TRY(sink->TakeFiles(paths, {}));
+    return sink->Commit({{task, sequence}, "position " + std::to_string(sequence), Time()}, {});
+  }
+  Contents Now() { return *Load(lake_->storage(), "in"); }
+  std::string Read(const LandedFile& file) {
+    Result<std::string> path = Locate(lake_->storage(), "in", Now(), file);
+    return path.ok() ? Get("lake/" + *path) : path.status().ToString();
+  }
+};
+
+TEST_F(LandingTest, KeepsBytesNameAndTime) {
+  std::string path = Put("data/a.csv", "x\n1\n");
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(5));
+  ASSERT_TRUE(Land({path}, 1).ok());
+  EXPECT_EQ(Get("lake/landing/in/a.csv"), "x\n1\n");
+  EXPECT_FALSE(Has("lake/landing/in/.staging"));
+  Contents contents = Now();
+  const LandedFile* file = contents.Newest("a.csv");
+  ASSERT_NE(file, nullptr);
+  EXPECT_EQ(file->sha256, Sha256Hex("x\n1\n"));
+  EXPECT_EQ(file->size, 4);
+  EXPECT_EQ(file->from, "data/a.csv");
+  EXPECT_EQ(file->run, "run-1");
+  EXPECT_EQ(file->modified, lake_->storage().Stat("landing/in/a.csv")->modified);
+  EXPECT_EQ(Read(*file), "x\n1\n");
+}
+
+TEST_F(LandingTest, UnchangedContentIsNotLandedTwice) {
+  std::string path = Put("a.csv", "x\n1\n");
+  ASSERT_TRUE(Land({path}, 1).ok());
+  Put("a.csv", "x\n1\n");   // another time, the same content
+  ASSERT_TRUE(Land({path}, 2).ok());
+  EXPECT_EQ(Now().files.at("a.csv").size(), 1u);
+  EXPECT_FALSE(Has("lake/landing/in/.versions/" + Sha256Hex("x\n1\n") + "-a.csv"));
+}
+
+TEST_F(LandingTest, EarlierVersionsAreKeptForReplays) {
+  std::string path = Put("a.csv", "one");
+  ASSERT_TRUE(Land({path}, 1).ok());
+  Put("a.csv", "two!");
+  ASSERT_TRUE(Land({path}, 2).ok());
+  Put("a.csv", "one");   // back to what it was
+  ASSERT_TRUE(Land({path}, 3).ok());
+  EXPECT_EQ(Get("lake/landing/in/a.csv"), "one");
+  std::vector<LandedFile> versions = Now().files.at("a.csv");
+  ASSERT_EQ(versions.size(), 3u);
+  EXPECT_EQ(Read(versions[0]), "one");
+  EXPECT_EQ(Read(versions[1]), "two!");
+  EXPECT_EQ(Read(versions[2]), "one");
+  Contents then = *Load(lake_->storage(), "in", 1);
+  EXPECT_EQ(then.files.at("a.csv").size(), 1u);
+}
+
+TEST_F(LandingTest, OneIdCountsOnce) {
+  std::string path = Put("a.csv", "one");
+  ASSERT_TRUE(Land({path}, 1).ok());
+  ASSERT_TRUE(Land({path}, 1).ok());
+  EXPECT_EQ(Now().version, 1);
+  ConnectContext context = Context();
+  std::optional<Committed> last = *(*MakeSink({"in"}, context))->LastCommit("test/task", {});
+  ASSERT_TRUE(last.has_value());
+  EXPECT_EQ(last->sequence, 1);
+  EXPECT_EQ(last->position, "position 1");
+  EXPECT_FALSE((*MakeSink({"in"}, context))->LastCommit("test/other", {})->has_value());
+}
+
+TEST_F(LandingTest, WithoutCommitNothingStays) {
+  std::string path = Put("a.csv", "one");
+  {
+    ConnectContext context = Context();
+    std::unique_ptr<Sink> sink = *MakeSink({"in"}, context);
+    ASSERT_TRUE(sink->Open({}, {}, {}).ok());
+    ASSERT_TRUE(sink->TakeFiles({path}, {}).ok());
+    EXPECT_TRUE(Has("lake/landing/in/.staging"));
+  }
+  EXPECT_FALSE(Has("lake/landing/in/.staging"));
+  EXPECT_FALSE(Has("lake/landing/in/a.csv"));
+}
+
+TEST_F(LandingTest, TwoFilesOfOneNameAreRefused) {
+  std::string one = Put("x/a.csv", "one"), other = Put("y/a.csv", "two");
+  Status together = Land({one, other}, 1);
+  EXPECT_EQ(together.code(), Code::kInvalid);
+  ASSERT_TRUE(Land({one}, 1).ok());
+  Status later = Land({other}, 2);
+  EXPECT_EQ(later.code(), Code::kInvalid);
+  EXPECT_NE(later.message().find("y/a.csv and x/a.csv"), std::string::npos) << later.message();
+  EXPECT_EQ(Get("lake/landing/in/a.csv"), "one");
+}
+
+TEST_F(LandingTest, AFileChangedByHandIsNotReadAsIfItWereTheOther) {
+  ASSERT_TRUE(Land({Put("a.csv", "one")}, 1).ok());
+  Put("lake/landing/in/a.csv", "uno");
+  Contents contents = Now();
+  Result<std::string> path = Locate(lake_->storage(), "in", contents, *contents.Newest("a.csv"));
+  EXPECT_EQ(path.code(), Code::kInvalid);
+  EXPECT_NE(path.status().message().find("changed by somebody else"), std::string::npos);
+}
+
+TEST_F(LandingTest, TwoTasksCountForThemselves) {
+  ASSERT_TRUE(Land({Put("a.csv", "one")}, 1, "test/one").ok());
+  ASSERT_TRUE(Land({Put("b.csv", "two")}, 1, "test/two").ok());
+  EXPECT_EQ(Now().version, 2);
+  EXPECT_EQ(Now().files.size(), 2u);
+  EXPECT_EQ(Now().commits.size(), 2u);
+}
+
+TEST_F(LandingTest, AMissingFileIsNamed) {
+  Status status = Land({Path("none.csv")}, 1);
+  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_NE(status.message().find("none.csv"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace millrace::landing
