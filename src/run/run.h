@@ -8,6 +8,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/env.h"
@@ -96,11 +97,15 @@ class Runner {
   std::unique_ptr<State> state_;
 };
 
-// Defines millrace.runs, .tasks, .commits, .checks, .files, .lineage over the store in a session, as far as
-// `tables` names them.
-Status DefineStoreTables(Session& session, Store& store, const std::vector<std::string>& tables,
+// Defines millrace.runs, .tasks, .landing… (store/tables.h) in a session, as far as `tables` names them; other
+// names are passed over. What hangs on a run is there for the newest 1,000 runs.
+Status DefineStoreTables(Session& session, Store& store, Lake& lake, const std::vector<std::string>& tables,
                          std::stop_token stop);
 // Defines the lake tables named, each at its newest version or as_of. kNotFound names the table.
 Status DefineLakeTables(Session& session, Lake& lake, const std::vector<std::string>& tables, const AsOf& as_of);
+
+// Where a run's logs are: one file a task, made when the task begins. `task` is its key.
+std::string RunFolder(const Project& project, const RunId& run);
+std::string TaskLogPath(const Project& project, const RunId& run, std::string_view task);
 
 }  // namespace millrace

@@ -1,0 +1,51 @@
+// How far the running tasks are, for whoever looks from another thread.
+#pragma once
+
+#include <list>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "engine/engine.h"
+#include "run/run.h"
+
+namespace millrace {
+
+class ProgressBoard {
+  struct Entry {
+    TaskProgress progress;
+    Time began;
+    const Session* session = nullptr;
+  };
+
+ public:
+  explicit ProgressBoard(Clock& clock) : clock_(clock) {}
+
+  std::vector<TaskProgress> Look() const;
+
+  // One attempt of one task, from construction to destruction.
+  class Line {
+   public:
+    Line(ProgressBoard& board, std::string task);
+    ~Line();
+    Line(const Line&) = delete;
+
+    void Stage(std::string stage);
+    void Total(int64_t bytes);
+    void Rows(int64_t rows);
+    // Whose statements are watched; null before it is destroyed.
+    void Watch(const Session* session);
+
+   private:
+    ProgressBoard& board_;
+    std::list<Entry>::iterator at_;
+  };
+
+ private:
+  Clock& clock_;
+  mutable std::mutex mutex_;
+  std::list<Entry> lines_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,14 @@
+// Which failures are worth another attempt, and when. Only run/ retries.
+#pragma once
+
+#include <optional>
+
+#include "base/status.h"
+#include "pipeline/pipeline.h"
+
+namespace millrace {
+
+// How long to wait before the attempt after `attempt` (from 1); nullopt: there is none.
+std::optional<Micros> RetryAfter(const Task& task, int attempt, const Status& failure);
+
+}  // namespace millrace

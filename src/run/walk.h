@@ -1,0 +1,93 @@
+// One attempt of one task, step by step. run_task.cc says in which order.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "run/interval.h"
+#include "run/run_scope.h"
+#include "run/task_log.h"
+
+namespace millrace {
+
+struct WalkInput {
+  const Input* input = nullptr;
+  std::unique_ptr<Source> source;
+  SourceInfo info;                   // of the opened range
+};
+
+struct WalkOutput {
+  const Target* target = nullptr;
+  std::unique_ptr<Sink> sink;
+  std::optional<Committed> last;     // what it has of this task
+  bool Has(const CommitId& id) const { return last && last->sequence >= id.sequence; }
+};
+
+// A lake table that the SQL or the checks name: read at one version, in a replay at the same one.
+struct Pin {
+  std::string table;
+  std::optional<int64_t> version;    // absent: the table does not exist (only the task's own may)
+  int64_t rows = -1, bytes = -1;
+};
+
+class Walk {
+ public:
+  // Makes the sources and sinks and asks each sink what it has. `task`'s ${run.*} are those of `values`.
+  static Result<std::unique_ptr<Walk>> Begin(RunScope& run, const Task& task, const RunRecord& values,
+                                             TaskLog& log, ProgressBoard::Line& progress, std::stop_token stop);
+  ~Walk();
+
+  // kInvalid: a replayed range is not there any more.
+  Status OpenInputs(const Interval& interval, std::stop_token stop);
+  bool AllHave(const CommitId& id) const;
+  bool AnyHas(const CommitId& id) const;
+  bool TakesRows() const;
+  bool OnlyChecks() const { return outputs.empty() && !rejects; }
+
+  Status TakeFiles(const Interval& interval, std::stop_token stop);
+  Result<Sql> Transform(const Interval& interval, std::stop_token stop);
+  Result<Checked> Check(const Sql& rows, std::stop_token stop);
+  Status Write(const Checked& checked, const Interval& interval, std::stop_token stop);
+  Status WriteRejects(const Checked& checked, const Interval& interval, std::stop_token stop);
+  Status Count();
+  Status Plan(const Interval& interval);
+  Status CommitRejects(const Interval& interval, std::stop_token stop);
+  Status CommitTargets(const Interval& interval, std::stop_token stop);
+  Status Finish(const Interval& interval);
+
+  RunScope& run;
+  const Task& task;
+  std::vector<WalkInput> inputs;
+  std::vector<WalkOutput> outputs;
+  std::optional<WalkOutput> rejects;
+  std::vector<Pin> pins;
+  TaskRecord counts;
+
+ private:
+  Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& log, ProgressBoard::Line& progress);
+  Status MakeEnds(std::stop_token stop);
+  Status FindPins();
+  Status DefinePins(const Interval& interval, std::stop_token stop);
+  Status BindInput(WalkInput& input, std::stop_token stop);
+  Result<std::vector<Sql>> DecodeRejects();
+  Status WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop);
+  Status Commit(WalkOutput& output, const Interval& interval, std::stop_token stop);
+  Status Record(const Checked& checked);
+  void Stage(const std::string& name);
+
+  const RunValues values_;
+  TaskLog& log_;
+  ProgressBoard::Line& progress_;
+  ConnectContext connect_;
+  std::unique_ptr<Session> session_;
+  std::vector<Sql> discarded_;       // rows that a target's contract refused
+  std::string stage_;
+  Time stage_began_;
+  std::map<std::string, double> seconds_;   // by stage
+};
+
+}  // namespace millrace
