@@ -11,7 +11,7 @@ SELECT
   END AS weather,
   count(*) AS flights,
   round(count(*) FILTER (WHERE cancelled) / count(*), 4) AS cancelled_rate,
-  round(count(*) FILTER (WHERE dep_delay < 15) / count(dep_delay), 4) AS on_time_rate,
+  round(count(*) FILTER (WHERE dep_delay < 15) / nullif(count(dep_delay), 0), 4) AS on_time_rate,
   round(avg(dep_delay), 2) AS avg_dep_delay,
   round(quantile_cont(dep_delay, 0.95), 1) AS p95_dep_delay
 FROM silver.flights
