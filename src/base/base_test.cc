@@ -8,11 +8,13 @@ namespace millrace {
 namespace {
 
 TEST(Time, ReadsBackWhatItWrites) {
-  for (const char* text : {"2026-11-21T06:50:52.123456Z", "1969-12-31T23:59:59.999999Z", "2024-02-29T00:00:00.000000Z"}) {
+  for (const char* text : {"2026-11-21T06:50:52.123456Z", "1969-12-31T23:59:59.999999Z",
+                           "2024-02-29T00:00:00.000000Z"}) {
     EXPECT_EQ(FormatTime(*ParseTime(text)), text);
   }
   EXPECT_EQ(FormatTime(*ParseTime("2026-11-21 06:50+01:00")), "2026-11-21T05:50:00.000000Z");
-  for (const char* bad : {"", "2026", "2026-13-01", "2026-02-30", "2026-01-01T25:00", "2026-01-01x", "2026-01-01T10:00:00+99:00"}) {
+  for (const char* bad : {"", "2026", "2026-13-01", "2026-02-30", "2026-01-01T25:00", "2026-01-01x",
+                          "2026-01-01T10:00:00+99:00"}) {
     EXPECT_FALSE(ParseTime(bad).ok()) << bad;
   }
 }
@@ -20,7 +22,8 @@ TEST(Time, ReadsBackWhatItWrites) {
 TEST(Time, UnitsAreNotGuessed) {
   EXPECT_EQ(*ParseDuration("1h30m"), std::chrono::minutes(90));
   EXPECT_EQ(*ParseDuration("250ms"), std::chrono::milliseconds(250));
-  for (const char* bad : {"", "5", "5 parsecs", "-1s", "1e400s"}) EXPECT_FALSE(ParseDuration(bad).ok()) << bad;
+  for (const char* bad : {"", "5", "5 parsecs", "-1s", "1e400s"})
+    EXPECT_FALSE(ParseDuration(bad).ok()) << bad;
   EXPECT_EQ(*ParseBytes("512MB"), 512'000'000);
   EXPECT_EQ(*ParseBytes("50%", 200), 100);
   EXPECT_FALSE(ParseBytes("50%").ok());

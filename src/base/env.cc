@@ -9,9 +9,7 @@ namespace {
 
 class MachineClock final : public Clock {
  public:
-  Time Now() override {
-    return std::chrono::floor<Micros>(std::chrono::system_clock::now());
-  }
+  Time Now() override { return std::chrono::floor<Micros>(std::chrono::system_clock::now()); }
   Status Sleep(Micros duration, std::stop_token stop) override {
     std::mutex mutex;
     std::condition_variable_any wake;

@@ -61,7 +61,8 @@ Status Failpoint(std::string_view name) {
     ::kill(::getpid(), SIGKILL);
     ::pause();
   }
-  if (armed.action == "diskfull") return FromErrno(std::string("failpoint ") + std::string(name), ENOSPC);
+  if (armed.action == "diskfull")
+    return FromErrno(std::string("failpoint ") + std::string(name), ENOSPC);
   if (armed.action.starts_with("sleep:")) {
     std::this_thread::sleep_for(std::chrono::milliseconds(std::atoi(armed.action.c_str() + 6)));
     return Status::Ok();

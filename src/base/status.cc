@@ -36,12 +36,14 @@ Status FromErrno(std::string_view what, int error) {
   switch (error) {
     case ENOENT: return {Code::kNotFound, message};
     case ENOSPC: return {Code::kExhausted, message, "free some disk space, then resume the run"};
-    case EDQUOT: return {Code::kExhausted, message, "raise the quota or free space, then resume the run"};
+    case EDQUOT:
+      return {Code::kExhausted, message, "raise the quota or free space, then resume the run"};
     case EMFILE:
     case ENFILE: return {Code::kExhausted, message, "raise the limit of open files (ulimit -n)"};
     case EACCES:
     case EPERM: return {Code::kInvalid, message, "give this user the right to it"};
-    case EROFS: return {Code::kInvalid, message, "the file system is read-only: choose another folder"};
+    case EROFS:
+      return {Code::kInvalid, message, "the file system is read-only: choose another folder"};
     default: return {Code::kInvalid, message};
   }
 }

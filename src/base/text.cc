@@ -39,7 +39,8 @@ std::string ToLower(std::string_view text) {
 
 namespace {
 
-// The character class at the front of `pattern` ("[a-z]"), and whether `c` is in it. Length 0: it has no end.
+// The character class at the front of `pattern` ("[a-z]"), and whether `c` is in it. Length 0: it
+// has no end.
 std::pair<size_t, bool> MatchClass(std::string_view pattern, char c) {
   size_t at = 1;
   bool negated = at < pattern.size() && (pattern[at] == '!' || pattern[at] == '^');
@@ -80,10 +81,19 @@ bool GlobMatch(std::string_view pattern, std::string_view text) {
     if (p < pattern.size() && t < text.size()) {
       if (pattern[p] == '[' && text[t] != '/') {
         auto [length, found] = MatchClass(pattern.substr(p), text[t]);
-        if (found) { p += length; ++t; continue; }
-        if (length == 0 && text[t] == '[') { ++p; ++t; continue; }
+        if (found) {
+          p += length;
+          ++t;
+          continue;
+        }
+        if (length == 0 && text[t] == '[') {
+          ++p;
+          ++t;
+          continue;
+        }
       } else if (pattern[p] == text[t] || (pattern[p] == '?' && text[t] != '/')) {
-        ++p; ++t;
+        ++p;
+        ++t;
         continue;
       }
     }

@@ -80,9 +80,9 @@ struct Unit {
 std::string FormatTime(Time time) {
   Civil civil = Split(time);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", int(civil.date.year()),
-                     unsigned(civil.date.month()), unsigned(civil.date.day()), civil.time.hours().count(),
-                     civil.time.minutes().count(), civil.time.seconds().count(),
-                     civil.time.subseconds().count());
+                     unsigned(civil.date.month()), unsigned(civil.date.day()),
+                     civil.time.hours().count(), civil.time.minutes().count(),
+                     civil.time.seconds().count(), civil.time.subseconds().count());
 }
 
 Result<Time> ParseTime(std::string_view text) {
@@ -90,8 +90,8 @@ Result<Time> ParseTime(std::string_view text) {
   Status bad = Invalid(fmt::format("'{}' is not a time", text),
                        "write 2026-11-21, 2026-11-21T06:50:00 or 2026-11-21T06:50:00+01:00");
   int year = 0, month = 0, day = 0, hours = 0, minutes = 0;
-  if (!TakeNumber(rest, 4, year) || !Take(rest, '-') || !TakeNumber(rest, 2, month) || !Take(rest, '-') ||
-      !TakeNumber(rest, 2, day)) {
+  if (!TakeNumber(rest, 4, year) || !Take(rest, '-') || !TakeNumber(rest, 2, month) ||
+      !Take(rest, '-') || !TakeNumber(rest, 2, day)) {
     return bad;
   }
   std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(unsigned(month)),
@@ -100,7 +100,8 @@ Result<Time> ParseTime(std::string_view text) {
   Micros time{0}, zone{0};
   if (!rest.empty()) {
     if (!Take(rest, 'T') && !Take(rest, ' ')) return bad;
-    if (!TakeNumber(rest, 2, hours) || !Take(rest, ':') || !TakeNumber(rest, 2, minutes)) return bad;
+    if (!TakeNumber(rest, 2, hours) || !Take(rest, ':') || !TakeNumber(rest, 2, minutes))
+      return bad;
     if (hours > 23 || minutes > 59) return bad;
     time = std::chrono::hours(hours) + std::chrono::minutes(minutes);
     if (!TakeSeconds(rest, time) || !TakeZone(rest, zone) || !rest.empty()) return bad;
@@ -127,7 +128,8 @@ Result<Micros> ParseDuration(std::string_view text) {
                                                {"h", 3'600'000'000},
                                                {"d", 86'400'000'000},
                                                {"w", 604'800'000'000}}};
-  Status bad = Invalid(fmt::format("'{}' is not a duration", text), "write 250ms, 5s, 10m, 2h or 7d");
+  Status bad =
+      Invalid(fmt::format("'{}' is not a duration", text), "write 250ms, 5s, 10m, 2h or 7d");
   std::string_view rest = Trim(text);
   if (rest.empty()) return bad;
   double total = 0;
@@ -137,7 +139,8 @@ Result<Micros> ParseDuration(std::string_view text) {
     if (error != std::errc() || number < 0 || !std::isfinite(number)) return bad;
     rest.remove_prefix(size_t(end - rest.data()));
     size_t letters = 0;
-    while (letters < rest.size() && std::isalpha(static_cast<unsigned char>(rest[letters]))) ++letters;
+    while (letters < rest.size() && std::isalpha(static_cast<unsigned char>(rest[letters])))
+      ++letters;
     const Unit* found = nullptr;
     for (const Unit& unit : kUnits) {
       if (unit.name == rest.substr(0, letters)) found = &unit;
@@ -184,14 +187,16 @@ Result<int64_t> ParseBytes(std::string_view text, int64_t whole) {
     return int64_t(double(whole) * number / 100);
   }
   for (const Unit& each : kUnits) {
-    if (each.name == unit && number * double(each.size) < 9e18) return int64_t(number * double(each.size));
+    if (each.name == unit && number * double(each.size) < 9e18)
+      return int64_t(number * double(each.size));
   }
   return bad;
 }
 
 std::string FormatCount(int64_t count) {
   std::string digits = std::to_string(count);
-  for (int at = int(digits.size()) - 3; at > (count < 0 ? 1 : 0); at -= 3) digits.insert(size_t(at), ",");
+  for (int at = int(digits.size()) - 3; at > (count < 0 ? 1 : 0); at -= 3)
+    digits.insert(size_t(at), ",");
   return digits;
 }
 

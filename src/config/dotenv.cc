@@ -15,7 +15,8 @@ bool IsNameByte(char c) {
 class DotEnv {
  public:
   DotEnv(std::string_view text, std::string_view file, Diagnostics& diagnostics)
-      : source_(std::string(file), std::string(text)), text_(source_.text()),
+      : source_(std::string(file), std::string(text)),
+        text_(source_.text()),
         diagnostics_(diagnostics) {}
 
   std::map<std::string, std::string> Parse();
@@ -53,7 +54,7 @@ std::map<std::string, std::string> DotEnv::Parse() {
     }
     std::string name, value;
     if (Line(name, value)) {
-      values[name] = std::move(value);   // as in a shell the last one counts
+      values[name] = std::move(value);  // as in a shell the last one counts
     } else {
       SkipLine();
     }
@@ -86,7 +87,8 @@ bool DotEnv::Line(std::string& name, std::string& value) {
   SkipBlanks();
   if (Peek() == '#') SkipLine();
   if (!AtLineEnd()) {
-    return Fail(at_, "text after the closing quote of '" + name + "'", "put all of it into the quotes");
+    return Fail(at_, "text after the closing quote of '" + name + "'",
+                "put all of it into the quotes");
   }
   return true;
 }
@@ -95,7 +97,8 @@ bool DotEnv::Line(std::string& name, std::string& value) {
 std::string DotEnv::Plain() {
   size_t begin = at_;
   while (!AtLineEnd()) {
-    bool comment = Peek() == '#' && (at_ == begin || text_[at_ - 1] == ' ' || text_[at_ - 1] == '\t');
+    bool comment =
+        Peek() == '#' && (at_ == begin || text_[at_ - 1] == ' ' || text_[at_ - 1] == '\t');
     if (comment) break;
     ++at_;
   }
@@ -120,7 +123,7 @@ bool DotEnv::Quoted(std::string& value) {
     if (escape != kFrom.npos) ++at_;
     value += escape == kFrom.npos ? Peek() : kTo[escape];
   }
-  at_ = begin;   // what follows may be in order
+  at_ = begin;  // what follows may be in order
   return Fail(begin, "the quote that opens here is never closed");
 }
 

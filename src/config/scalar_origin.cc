@@ -26,8 +26,8 @@ Break BreakAt(std::string_view text, size_t at) {
   return {};
 }
 
-// Reads a scalar's source again, keeping for each byte where it came from, and stops when it has as many bytes as
-// the scalar has.
+// Reads a scalar's source again, keeping for each byte where it came from, and stops when it has as
+// many bytes as the scalar has.
 class Mapper {
  public:
   Mapper(std::string_view text, size_t begin, std::string_view scalar)
@@ -61,8 +61,8 @@ class Mapper {
   std::string_view text_;
   size_t at_;
   std::string_view scalar_;
-  size_t column_ = 0;   // block scalars: spaces since the line's start
-  size_t end_ = 0;      // block scalars: after what was read
+  size_t column_ = 0;  // block scalars: spaces since the line's start
+  size_t end_ = 0;     // block scalars: after what was read
   std::string read_;
   std::vector<size_t> from_;
 };
@@ -241,7 +241,8 @@ bool Mapper::BlockBody(bool literal, size_t indent) {
 std::optional<std::vector<size_t>> Mapper::Block(bool literal) {
   size_t explicit_indent = BlockHeader();
   size_t body = at_;
-  // An explicit indentation is relative to a parent that is not known here: the one that gives the scalar.
+  // An explicit indentation is relative to a parent that is not known here: the one that gives the
+  // scalar.
   constexpr size_t kDeepest = 64 * 9;
   size_t last = explicit_indent == 0 ? 0 : explicit_indent + kDeepest;
   for (size_t indent = explicit_indent; indent <= last; ++indent) {
@@ -264,11 +265,13 @@ SourceText::SourceText(std::string file, std::string text)
 }
 
 Place SourceText::At(size_t byte) const {
-  auto next = std::upper_bound(line_starts_.begin(), line_starts_.end(), std::min(byte, text_.size()));
+  auto next =
+      std::upper_bound(line_starts_.begin(), line_starts_.end(), std::min(byte, text_.size()));
   size_t line = size_t(next - line_starts_.begin());
   size_t start = line_starts_[line - 1];
   // The first line's byte order mark is not a column that an editor shows.
-  if (line == 1 && text_.starts_with("\ufeff")) start = std::min<size_t>(3, std::min(byte, text_.size()));
+  if (line == 1 && text_.starts_with("\ufeff"))
+    start = std::min<size_t>(3, std::min(byte, text_.size()));
   return {file_, int(line), int(std::min(byte, text_.size()) - start) + 1};
 }
 
@@ -289,7 +292,8 @@ size_t MapBack(const std::vector<Piece>& pieces, size_t offset) {
   return piece->from + (piece->replaced || offset < piece->at ? 0 : offset - piece->at);
 }
 
-std::vector<Piece> ComposePieces(const std::vector<Piece>& first, const std::vector<Piece>& second) {
+std::vector<Piece> ComposePieces(const std::vector<Piece>& first,
+                                 const std::vector<Piece>& second) {
   std::vector<Piece> both;
   for (size_t i = 0; i < second.size(); ++i) {
     const Piece& piece = second[i];

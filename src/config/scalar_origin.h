@@ -30,7 +30,7 @@ enum class ScalarStyle { kPlain, kSingleQuoted, kDoubleQuoted, kLiteral, kFolded
 // After interpolation: from byte `at` of the new text on, what stood at `from` in the old one.
 struct Piece {
   size_t at = 0, from = 0;
-  bool replaced = false;   // a value: all its bytes stand where its ${ does
+  bool replaced = false;  // a value: all its bytes stand where its ${ does
 };
 
 // The offset in the old text of one in the new text.
@@ -40,14 +40,15 @@ std::vector<Piece> ComposePieces(const std::vector<Piece>& first, const std::vec
 
 struct ScalarOrigin {
   std::shared_ptr<const SourceText> source;
-  size_t begin = 0;        // byte of the scalar's first quote, indicator or letter
+  size_t begin = 0;  // byte of the scalar's first quote, indicator or letter
   ScalarStyle style = ScalarStyle::kPlain;
-  std::string scalar;      // as parsed; only kept when interpolation changed the node's
+  std::string scalar;  // as parsed; only kept when interpolation changed the node's
   std::vector<Piece> pieces;
 };
 
-// For each byte of `scalar`, and its end, the byte of `text` it comes from. nullopt when the text at `begin` is
-// not this scalar. As YAML 1.1 reads it, which libyaml implements (https://yaml.org/spec/1.1/#id903915).
+// For each byte of `scalar`, and its end, the byte of `text` it comes from. nullopt when the text
+// at `begin` is not this scalar. As YAML 1.1 reads it, which libyaml implements
+// (https://yaml.org/spec/1.1/#id903915).
 std::optional<std::vector<size_t>> MapScalar(std::string_view text, size_t begin, ScalarStyle style,
                                              std::string_view scalar);
 

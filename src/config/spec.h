@@ -1,5 +1,5 @@
-// Spec<Config>: one declaration of a component's fields. From it come the parser with every error at its line
-// and column, the defaults, the reference page, and the JSON Schema for editors.
+// Spec<Config>: one declaration of a component's fields. From it come the parser with every error
+// at its line and column, the defaults, the reference page, and the JSON Schema for editors.
 //
 //   struct FileConfig { std::string path; int64_t limit = 100; };
 //   Spec<FileConfig> spec = Spec<FileConfig>("file source", "Files on this machine.")
@@ -41,33 +41,37 @@ class Spec {
     std::string what = "'" + key + "'";
     FieldKind kind = spec_internal::KindOf(static_cast<const T*>(nullptr));
     std::string default_text = spec_internal::DefaultText(Config{}.*member);
-    return Add({std::move(key), std::move(help), kind, std::move(default_text), options, nullptr},
-               [member, what, options](const YamlNode& node, Config& config, Diagnostics& diagnostics) {
-                 return spec_internal::Read(node, what, options, config.*member, diagnostics);
-               });
+    return Add(
+        {std::move(key), std::move(help), kind, std::move(default_text), options, nullptr},
+        [member, what, options](const YamlNode& node, Config& config, Diagnostics& diagnostics) {
+          return spec_internal::Read(node, what, options, config.*member, diagnostics);
+        });
   }
 
   // A field that is a map with a Spec of its own.
   template <class Sub>
   Spec& Group(std::string key, Sub Config::*member, const Spec<Sub>& sub, std::string help,
               FieldOptions options = {}) {
-    return Add({std::move(key), std::move(help), FieldKind::kGroup, "", std::move(options), sub.info()},
-               [member, sub](const YamlNode& node, Config& config, Diagnostics& diagnostics) {
-                 std::optional<Sub> value = sub.Parse(node, diagnostics);
-                 if (value) config.*member = *std::move(value);
-                 return value.has_value();
-               });
+    return Add(
+        {std::move(key), std::move(help), FieldKind::kGroup, "", std::move(options), sub.info()},
+        [member, sub](const YamlNode& node, Config& config, Diagnostics& diagnostics) {
+          std::optional<Sub> value = sub.Parse(node, diagnostics);
+          if (!value) return false;
+          config.*member = *std::move(value);
+          return true;
+        });
   }
 
   // The same, absent unless written.
   template <class Sub>
-  Spec& Group(std::string key, std::optional<Sub> Config::*member, const Spec<Sub>& sub, std::string help,
-              FieldOptions options = {}) {
-    return Add({std::move(key), std::move(help), FieldKind::kGroup, "", std::move(options), sub.info()},
-               [member, sub](const YamlNode& node, Config& config, Diagnostics& diagnostics) {
-                 config.*member = sub.Parse(node, diagnostics);
-                 return (config.*member).has_value();
-               });
+  Spec& Group(std::string key, std::optional<Sub> Config::*member, const Spec<Sub>& sub,
+              std::string help, FieldOptions options = {}) {
+    return Add(
+        {std::move(key), std::move(help), FieldKind::kGroup, "", std::move(options), sub.info()},
+        [member, sub](const YamlNode& node, Config& config, Diagnostics& diagnostics) {
+          config.*member = sub.Parse(node, diagnostics);
+          return (config.*member).has_value();
+        });
   }
 
   // A list of maps with a Spec of their own; a map alone is a list of one.
@@ -80,8 +84,9 @@ class Spec {
                                             Diagnostics& diagnostics) {
                  auto read = [&](const YamlNode& item) {
                    std::optional<Sub> value = sub.Parse(item, diagnostics);
-                   if (value) (config.*member).push_back(*std::move(value));
-                   return value.has_value();
+                   if (!value) return false;
+                   (config.*member).push_back(*std::move(value));
+                   return true;
                  };
                  return spec_internal::ReadItems(node, what, options, read, diagnostics);
                });
@@ -102,7 +107,8 @@ class Spec {
     return *this;
   }
   // A rule across fields; told at the component's place.
-  Spec& Require(std::function<bool(const Config&)> holds, std::string otherwise, std::string hint = "") {
+  Spec& Require(std::function<bool(const Config&)> holds, std::string otherwise,
+                std::string hint = "") {
     rules_.push_back({std::move(holds), std::move(otherwise), std::move(hint)});
     return *this;
   }
@@ -112,7 +118,9 @@ class Spec {
     Config config{};
     bool ok = spec_internal::ReadFields(
         *info_, node,
-        [&](size_t index, const YamlNode& value) { return readers_[index](value, config, diagnostics); },
+        [&](size_t index, const YamlNode& value) {
+          return readers_[index](value, config, diagnostics);
+        },
         diagnostics);
     if (!ok) return std::nullopt;
     for (const Rule& rule : rules_) {

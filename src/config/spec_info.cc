@@ -161,8 +161,8 @@ void AppendRows(const SpecInfo& info, const std::string& prefix, std::string& ou
                                                         : "`" + field.default_text + "`";
     std::string help = field.options.deprecated ? "Deprecated. " + field.help : field.help;
     if (!field.options.example.empty()) help += " Example: `" + field.options.example + "`";
-    out += fmt::format("| `{}{}` | {} | {} | {} |\n", prefix, field.key, Cell(type),
-                       Cell(standard), Cell(help));
+    out += fmt::format("| `{}{}` | {} | {} | {} |\n", prefix, field.key, Cell(type), Cell(standard),
+                       Cell(help));
     if (field.group) AppendRows(*field.group, prefix + field.key + ".", out);
   }
 }

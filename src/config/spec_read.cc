@@ -21,7 +21,8 @@ bool HasText(const YamlNode& node, const std::string& what, std::string_view exp
                       node.scalar.empty() ? "write one, or remove the line"
                                           : "quote '" + node.scalar + "' to mean the text");
   } else {
-    diagnostics.Error(node.place, fmt::format("{} must be {}, not {}", what, expected, node.Show()));
+    diagnostics.Error(node.place,
+                      fmt::format("{} must be {}, not {}", what, expected, node.Show()));
   }
   return false;
 }
@@ -50,13 +51,13 @@ bool InRange(const YamlNode& node, const std::string& what, const FieldOptions& 
 bool RightLength(const YamlNode& node, const std::string& what, const FieldOptions& options,
                  size_t length, Diagnostics& diagnostics) {
   if (options.min && double(length) < *options.min) {
-    diagnostics.Error(node.place,
-                      fmt::format("{} must have at least {} items, not {}", what, *options.min, length));
+    diagnostics.Error(node.place, fmt::format("{} must have at least {} items, not {}", what,
+                                              *options.min, length));
     return false;
   }
   if (options.max && double(length) > *options.max) {
-    diagnostics.Error(node.place,
-                      fmt::format("{} must have at most {} items, not {}", what, *options.max, length));
+    diagnostics.Error(node.place, fmt::format("{} must have at most {} items, not {}", what,
+                                              *options.max, length));
     return false;
   }
   return true;
@@ -143,7 +144,7 @@ bool Read(const YamlNode& node, const std::string& what, const FieldOptions& opt
   if (text.starts_with("+")) text.remove_prefix(1);
   double value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  bool digits = text.find_first_of("0123456789") != text.npos;   // not "inf" and "nan"
+  bool digits = text.find_first_of("0123456789") != text.npos;  // not "inf" and "nan"
   if (error != std::errc() || end != text.data() + text.size() || !digits ||
       node.scalar.starts_with("+-")) {
     return Mismatch(node, what, kExpected, diagnostics);
@@ -219,7 +220,8 @@ bool Read(const YamlNode& node, const std::string& what, const FieldOptions& opt
   bool ok = true;
   for (const auto& [key, value] : node.entries) {
     std::string where = "'" + key.scalar + "' in " + what;
-    if (!Read(value, where, {.choices = options.choices}, values[key.scalar], diagnostics)) ok = false;
+    if (!Read(value, where, {.choices = options.choices}, values[key.scalar], diagnostics))
+      ok = false;
   }
   if (!ok || !RightLength(node, what, options, values.size(), diagnostics)) return false;
   out = std::move(values);
@@ -271,7 +273,8 @@ void TellUnknown(const SpecInfo& info, const YamlNode& key, Diagnostics& diagnos
 }  // namespace
 
 bool ReadFields(const SpecInfo& info, const YamlNode& node,
-                const std::function<bool(size_t, const YamlNode&)>& read, Diagnostics& diagnostics) {
+                const std::function<bool(size_t, const YamlNode&)>& read,
+                Diagnostics& diagnostics) {
   auto index_of = [&](std::string_view key) {
     const FieldInfo* field = info.Find(key);
     return field == nullptr ? info.fields.size() : size_t(field - info.fields.data());

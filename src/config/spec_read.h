@@ -19,7 +19,7 @@
 
 namespace millrace {
 
-struct Bytes {   // "512MB"
+struct Bytes {  // "512MB"
   int64_t count = 0;
   bool operator==(const Bytes&) const = default;
 };
@@ -33,7 +33,8 @@ struct EnumNames;
 
 namespace spec_internal {
 
-// Each reads one value; false after it has told `diagnostics` what is wrong. `what` names the field.
+// Each reads one value; false after it has told `diagnostics` what is wrong. `what` names the
+// field.
 bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options,
           std::string& out, Diagnostics& diagnostics);
 bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options, bool& out,
@@ -50,8 +51,8 @@ bool Read(const YamlNode& node, const std::string& what, const FieldOptions& opt
           Diagnostics& diagnostics);
 bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options, Secret& out,
           Diagnostics& diagnostics);
-bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options,
-          YamlNode& out, Diagnostics& diagnostics);
+bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options, YamlNode& out,
+          Diagnostics& diagnostics);
 // A single scalar is a list of one.
 bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options,
           std::vector<std::string>& out, Diagnostics& diagnostics);
@@ -69,7 +70,7 @@ std::vector<std::string> NamesOf() {
 }
 
 template <class E>
-  requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 bool Read(const YamlNode& node, const std::string& what, const FieldOptions& /*options*/, E& out,
           Diagnostics& diagnostics) {
   int index = ReadChoice(node, what, NamesOf<E>(), diagnostics);
@@ -99,10 +100,11 @@ FieldKind KindOf(const YamlNode*);
 FieldKind KindOf(const std::vector<std::string>*);
 FieldKind KindOf(const std::map<std::string, std::string>*);
 template <class E>
-  requires std::is_enum_v<E>
-FieldKind KindOf(const E*) { return FieldKind::kChoice; }
+requires std::is_enum_v<E> FieldKind KindOf(const E*) { return FieldKind::kChoice; }
 template <class T>
-FieldKind KindOf(const std::optional<T>*) { return KindOf(static_cast<const T*>(nullptr)); }
+FieldKind KindOf(const std::optional<T>*) {
+  return KindOf(static_cast<const T*>(nullptr));
+}
 
 std::string DefaultText(const std::string& value);
 std::string DefaultText(bool value);
@@ -116,21 +118,26 @@ std::string DefaultText(const YamlNode& value);
 std::string DefaultText(const std::vector<std::string>& value);
 std::string DefaultText(const std::map<std::string, std::string>& value);
 template <class E>
-  requires std::is_enum_v<E>
-std::string DefaultText(E value) {
+requires std::is_enum_v<E> std::string DefaultText(E value) {
   for (const auto& [name, each] : EnumNames<E>::kAll) {
     if (each == value) return std::string(name);
   }
   return "";
 }
 template <class T>
-std::string DefaultText(const std::optional<T>& value) { return value ? DefaultText(*value) : ""; }
+std::string DefaultText(const std::optional<T>& value) {
+  return value ? DefaultText(*value) : "";
+}
 
 template <class T>
-struct EnumOf { using type = void; };
+struct EnumOf {
+  using type = void;
+};
 template <class E>
-  requires std::is_enum_v<E>
-struct EnumOf<E> { using type = E; };
+requires std::is_enum_v<E>
+struct EnumOf<E> {
+  using type = E;
+};
 template <class T>
 struct EnumOf<std::optional<T>> : EnumOf<T> {};
 
@@ -138,7 +145,8 @@ struct EnumOf<std::optional<T>> : EnumOf<T> {};
 // read(index, value) for each known field that is there. False when something was wrong.
 bool ReadFields(const SpecInfo& info, const YamlNode& node,
                 const std::function<bool(size_t, const YamlNode&)>& read, Diagnostics& diagnostics);
-// Calls read(item) for each item of a list; a map alone is a list of one. False when something was wrong.
+// Calls read(item) for each item of a list; a map alone is a list of one. False when something was
+// wrong.
 bool ReadItems(const YamlNode& node, const std::string& what, const FieldOptions& options,
                const std::function<bool(const YamlNode&)>& read, Diagnostics& diagnostics);
 

@@ -54,7 +54,8 @@ Json KindSchema(const FieldInfo& field) {
                {{{"type", "integer"}, {"minimum", 0}},
                 {{"type", "string"}, {"pattern", "^ *[0-9.]+ *([kKmMgGtT][iI]?)?[bB]? *$"}},
                 VariableSchema()}}};
-    case FieldKind::kSecret: return {{"type", {"string", "number", "boolean"}}, {"writeOnly", true}};
+    case FieldKind::kSecret:
+      return {{"type", {"string", "number", "boolean"}}, {"writeOnly", true}};
     case FieldKind::kTextList: return ListSchema(TextSchema(options), options);
     case FieldKind::kTextMap: {
       Json map = {{"type", "object"}, {"additionalProperties", TextSchema(options)}};
@@ -85,7 +86,8 @@ Json ToJson(const YamlNode& node, FieldKind kind) {
     case YamlNode::Kind::kScalar: break;
   }
   const std::string& text = node.scalar;
-  bool guess = kind == FieldKind::kAny || kind == FieldKind::kGroup || kind == FieldKind::kGroupList;
+  bool guess =
+      kind == FieldKind::kAny || kind == FieldKind::kGroup || kind == FieldKind::kGroupList;
   if (node.quoted) return text;
   if ((guess || kind == FieldKind::kBoolean) && (text == "true" || text == "false")) {
     return text == "true";
@@ -93,7 +95,8 @@ Json ToJson(const YamlNode& node, FieldKind kind) {
   int64_t whole = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole);
   bool is_whole = error == std::errc() && end == text.data() + text.size();
-  if (is_whole && (guess || kind == FieldKind::kInteger || kind == FieldKind::kNumber)) return whole;
+  if (is_whole && (guess || kind == FieldKind::kInteger || kind == FieldKind::kNumber))
+    return whole;
   double number = 0;
   auto [last, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   bool is_number = failure == std::errc() && last == text.data() + text.size();
@@ -109,7 +112,7 @@ Json FromYamlText(const std::string& yaml, FieldKind kind) {
 Json FieldSchema(const FieldInfo& field) {
   Json schema = {{"description", field.help}};
   schema.update(KindSchema(field));
-  schema["description"] = field.help;   // a group brings its own
+  schema["description"] = field.help;  // a group brings its own
   const std::string& standard = field.default_text;
   if (!standard.empty() && !field.options.required) {
     schema["default"] = FromYamlText(standard, field.kind);

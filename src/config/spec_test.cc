@@ -39,7 +39,7 @@ struct Config {
 template <>
 struct EnumNames<Mode> {
   static constexpr std::pair<std::string_view, Mode> kAll[] = {{"append", Mode::kAppend},
-                                                                {"replace", Mode::kReplace}};
+                                                               {"replace", Mode::kReplace}};
 };
 
 namespace {
@@ -121,7 +121,8 @@ any: {x: [1]}
   ASSERT_EQ(config->many.size(), 2u);
   EXPECT_EQ(config->many[1].delimiter, "|");
   EXPECT_TRUE(config->any.Find("x")->IsList());
-  EXPECT_EQ(diagnostics.ToString(), "f.yml:9:1: warning: 'other_mode' in sink 'test' is deprecated; The same.\n");
+  EXPECT_EQ(diagnostics.ToString(),
+            "f.yml:9:1: warning: 'other_mode' in sink 'test' is deprecated; The same.\n");
 }
 
 TEST(Spec, HasAShortForm) {
@@ -143,12 +144,14 @@ TEST(Spec, TellsWhatIsWrongAndWhere) {
       {"path: a\nlimt: 5\n", "2:1: unknown field 'limt' in sink 'test'; did you mean 'limit'?"},
       {"path: a\ncsv: {zzzzzz: 5}\n",
        "2:7: unknown field 'zzzzzz' in csv; its fields are delimiter, header"},
-      {"{path: a, limit:5}\n", "1:11: unknown field 'limit:5' in sink 'test'; put a space after the ':'"},
+      {"{path: a, limit:5}\n",
+       "1:11: unknown field 'limit:5' in sink 'test'; put a space after the ':'"},
       {"path:\n", "1:6: 'path' has no value; write one, or remove the line"},
       {"path: null\n", "1:7: 'path' has no value; quote 'null' to mean the text"},
       {"path: [a]\n", "1:7: 'path' must be text, not a list"},
       {"path: a\nlimit: abc\n", "2:8: 'limit' must be a whole number, not 'abc'"},
-      {"path: a\nlimit: \"5\"\n", "2:8: 'limit' must be a whole number, not '5'; remove the quotes"},
+      {"path: a\nlimit: \"5\"\n",
+       "2:8: 'limit' must be a whole number, not '5'; remove the quotes"},
       {"path: a\nlimit: 5.0\n", "2:8: 'limit' must be a whole number, not '5.0'"},
       {"path: a\nlimit: +-5\n", "2:8: 'limit' must be a whole number, not '+-5'"},
       {"path: a\nlimit: 0x\n", "2:8: 'limit' must be a whole number, not '0x'"},
@@ -156,12 +159,15 @@ TEST(Spec, TellsWhatIsWrongAndWhere) {
        "2:8: 'limit' must be within 64 bits, not '99999999999999999999'"},
       {"path: a\nlimit: 0\n", "2:8: 'limit' must be at least 1, not '0'"},
       {"path: a\nlimit: 1001\n", "2:8: 'limit' must be at most 1000, not '1001'"},
-      {"path: a\nthreads: 3000000000\n", "2:10: 'threads' must be at most 2147483647, not '3000000000'"},
+      {"path: a\nthreads: 3000000000\n",
+       "2:10: 'threads' must be at most 2147483647, not '3000000000'"},
       {"path: a\nshare: 2\n", "2:8: 'share' must be at most 1, not '2'"},
       {"path: a\nshare: nan\n", "2:8: 'share' must be a number, not 'nan'"},
       {"path: a\nstrict: yes\n", "2:9: 'strict' must be true or false, not 'yes'"},
-      {"path: a\nstrict: 'true'\n", "2:9: 'strict' must be true or false, not 'true'; remove the quotes"},
-      {"path: a\nwait: 5\n", "2:7: 'wait' must be a duration, not '5'; write 250ms, 5s, 10m, 2h or 7d"},
+      {"path: a\nstrict: 'true'\n",
+       "2:9: 'strict' must be true or false, not 'true'; remove the quotes"},
+      {"path: a\nwait: 5\n",
+       "2:7: 'wait' must be a duration, not '5'; write 250ms, 5s, 10m, 2h or 7d"},
       {"path: a\nwait: 2h\n", "2:7: 'wait' must be at most 3600 s, not '2h'"},
       {"path: a\nsize: big\n", "2:7: 'size' must be a size, not 'big'; write 64kB, 512MB or 2GiB"},
       {"path: a\nmode: apend\n",
@@ -175,7 +181,8 @@ TEST(Spec, TellsWhatIsWrongAndWhere) {
       {"path: a\nmany:\n  - {header: 1}\n", "3:14: 'header' must be true or false, not '1'"},
       {"path: info\n", "1:1: sink 'test': 'path' and 'level' must differ; choose another path"},
       {"path: a\nlimit: x\nshare: y\n",
-       "2:8: 'limit' must be a whole number, not 'x'\nf.yml:3:8: 'share' must be a number, not 'y'"},
+       "2:8: 'limit' must be a whole number, not 'x'\nf.yml:3:8: 'share' must be a number, not "
+       "'y'"},
   };
   for (const Case& each : kCases) {
     Diagnostics diagnostics;

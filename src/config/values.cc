@@ -9,9 +9,7 @@ namespace millrace {
 
 namespace {
 
-bool IsNameStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsNameByte(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
 
 // Dotted names; those of secrets may have dashes too.
@@ -154,7 +152,8 @@ bool Expander::SecretValue(size_t at, std::string_view name) {
   for (const auto& [each, secret] : values_.secrets) names.push_back(each);
   std::string closest = Closest(name, names);
   std::string variable = "MILLRACE_SECRET_";
-  for (char c : name) variable += IsNameByte(c) ? char(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) : '_';
+  for (char c : name)
+    variable += IsNameByte(c) ? char(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) : '_';
   Fault(at, "undefined secret '" + std::string(name) + "'",
         closest.empty() ? "set " + variable : "did you mean '" + closest + "'?");
   return false;
@@ -166,8 +165,8 @@ void Expander::Undefined(size_t at, std::string_view name) {
   std::string closest = Closest(name, names);
   std::string hint = "did you mean '" + closest + "'?";
   std::string kind = "variable";
-  std::string otherwise = "set it in the environment or .env, or give a default: ${" +
-                          std::string(name) + ":default}";
+  std::string otherwise =
+      "set it in the environment or .env, or give a default: ${" + std::string(name) + ":default}";
   if (name.starts_with("params.")) {
     kind = "parameter";
     otherwise = "declare it under params:";
@@ -176,9 +175,11 @@ void Expander::Undefined(size_t at, std::string_view name) {
     otherwise = "declare it under the task's matrix:";
   } else if (name.starts_with("run.")) {
     kind = "run value";
-    otherwise = "there are run.id, run.logical_date, run.data_interval_start and run.data_interval_end";
+    otherwise =
+        "there are run.id, run.logical_date, run.data_interval_start and run.data_interval_end";
   }
-  Fault(at, "undefined " + kind + " '" + std::string(name) + "'", closest.empty() ? otherwise : hint);
+  Fault(at, "undefined " + kind + " '" + std::string(name) + "'",
+        closest.empty() ? otherwise : hint);
 }
 
 // Replaced scalars keep the way back to what the file says.

@@ -20,14 +20,16 @@
 namespace millrace {
 
 struct Values {
-  std::map<std::string, std::string> variables;  // by full name: "HOME", "params.year", "matrix.table", "run.id"
+  // By full name: "HOME", "params.year", "matrix.table", "run.id".
+  std::map<std::string, std::string> variables;
   std::map<std::string, Secret> secrets;
-  // Prefixes whose names stay as they are ("run.": what is hashed and checked must not change with each run).
+  // Prefixes whose names stay as they are ("run.": what is hashed and checked must not change with
+  // each run).
   std::vector<std::string> keep;
 };
 
-// Replaces every ${…} in `text`; each failure is a diagnostic at place_of(byte offset in text), with the closest
-// defined name as the hint. Values are not scanned again: no recursion.
+// Replaces every ${…} in `text`; each failure is a diagnostic at place_of(byte offset in text),
+// with the closest defined name as the hint. Values are not scanned again: no recursion.
 std::string Interpolate(std::string_view text, const Values& values,
                         const std::function<Place(size_t)>& place_of, Diagnostics& diagnostics);
 // …in every scalar of a tree, keys excepted.

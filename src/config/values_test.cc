@@ -9,8 +9,9 @@ namespace {
 
 Values TestValues() {
   Values values;
-  values.variables = {{"HOME", "/root"}, {"EMPTY", ""}, {"LIMIT", "7"}, {"params.year", "2013"},
-                      {"matrix.table", "flights"}, {"run.id", "r1"}, {"LOOP", "${HOME}"}};
+  values.variables = {
+      {"HOME", "/root"},           {"EMPTY", ""},    {"LIMIT", "7"},     {"params.year", "2013"},
+      {"matrix.table", "flights"}, {"run.id", "r1"}, {"LOOP", "${HOME}"}};
   values.secrets = {{"db-password", Secret("hunter2")}};
   return values;
 }
@@ -53,13 +54,15 @@ TEST(Values, TellWhatIsUndefinedAndWhere) {
        "${ZZZZZZ:default}"},
       {"a: |\n  SELECT\n   '${params.yaer}'\n",
        "3:5: undefined parameter 'params.yaer'; did you mean 'params.year'?"},
-      {"a: ${params.zzzzzzzzzzz}", "1:4: undefined parameter 'params.zzzzzzzzzzz'; declare it under params:"},
+      {"a: ${params.zzzzzzzzzzz}",
+       "1:4: undefined parameter 'params.zzzzzzzzzzz'; declare it under params:"},
       {"a: ${matrix.zzzzzzzzzzz}",
        "1:4: undefined matrix value 'matrix.zzzzzzzzzzz'; declare it under the task's matrix:"},
       {"a: ${run.zzzzzzzzzzz}",
        "1:4: undefined run value 'run.zzzzzzzzzzz'; there are run.id, run.logical_date, "
        "run.data_interval_start and run.data_interval_end"},
-      {"a: ${secret:db_password}", "1:4: undefined secret 'db_password'; did you mean 'db-password'?"},
+      {"a: ${secret:db_password}",
+       "1:4: undefined secret 'db_password'; did you mean 'db-password'?"},
       {"a: ${secret:tok-en}", "1:4: undefined secret 'tok-en'; set MILLRACE_SECRET_TOK_EN"},
       {"a: ${secret:a:b}",
        "1:4: 'a:b' is not the name of a secret; a secret has no default: write ${secret:name}"},
@@ -68,7 +71,8 @@ TEST(Values, TellWhatIsUndefinedAndWhere) {
       {"a: x${HOME", "1:5: '${' is never closed; write ${NAME}, or $${ for the text"},
       {"a: ${NONE:${HOME}}", "1:4: a ${…} within a ${…}; a default is plain text"},
       {"a: [ '${A1}', \"${B1}\"]",
-       "1:7: undefined variable 'A1'; set it in the environment or .env, or give a default: ${A1:default}\n"
+       "1:7: undefined variable 'A1'; set it in the environment or .env, or give a default: "
+       "${A1:default}\n"
        "f.yml:1:16: undefined variable 'B1'; set it in the environment or .env, or give a default: "
        "${B1:default}"},
   };
@@ -119,7 +123,7 @@ TEST(Values, OfSecretsAreNeverTold) {
   for (const char* field : {"limit", "strict", "mode"}) {
     std::string told = ParseConfig(std::string(field) + ": ${secret:db-password}\n", config);
     EXPECT_NE(told.find("'***'"), told.npos) << told;
-    EXPECT_EQ(told.find("hunter"), told.find("hunter,")) << told;   // the choice, not the value
+    EXPECT_EQ(told.find("hunter"), told.find("hunter,")) << told;  // the choice, not the value
     EXPECT_EQ(told.find("did you mean"), told.npos) << told;
   }
 }
@@ -128,11 +132,12 @@ TEST(Values, StayWhenKept) {
   Values values = TestValues();
   values.keep = {"run."};
   Diagnostics diagnostics;
-  YamlNode node = ParseYaml("a: |\n  ${HOME} ${run.id}\n  $${run.id} $${HOME} x\n", "f.yml", diagnostics);
+  YamlNode node =
+      ParseYaml("a: |\n  ${HOME} ${run.id}\n  $${run.id} $${HOME} x\n", "f.yml", diagnostics);
   YamlNode first = Interpolate(node, values, diagnostics);
   EXPECT_EQ(first.Find("a")->scalar, "/root ${run.id}\n$${run.id} ${HOME} x\n");
   EXPECT_EQ(diagnostics.ToString(), "");
-  EXPECT_EQ(first.Find("a")->PlaceOf(6).column, 11);   // ${run.id}
+  EXPECT_EQ(first.Find("a")->PlaceOf(6).column, 11);  // ${run.id}
 }
 
 // The line and column of each byte of `needle` in the value.
@@ -148,7 +153,8 @@ TEST(Values, KeepTheWayBackToTheFile) {
   first.keep = {"run."};
   Values second;
   second.variables = {{"run.id", "20261121"}};
-  YamlNode node = ParseYaml("a: |\n  one ${A} two${B}\n  ${run.id} three $${A} four\n", "f.yml", diagnostics);
+  YamlNode node =
+      ParseYaml("a: |\n  one ${A} two${B}\n  ${run.id} three $${A} four\n", "f.yml", diagnostics);
   YamlNode once = Interpolate(*node.Find("a"), first, diagnostics);
   EXPECT_EQ(once.scalar, "one long value two\n${run.id} three ${A} four\n");
   EXPECT_EQ(PlaceIn(once, "one"), "2:3");
@@ -179,14 +185,16 @@ TEST(DotEnv, ReadsLines) {
       ".env", diagnostics);
   EXPECT_EQ(diagnostics.ToString(), "");
   std::map<std::string, std::string> expected = {
-      {"A", "2"}, {"B", "two words"}, {"C", "it is # raw \\n"}, {"D", "a\tb\"$\\x"}, {"E", ""},
-      {"F", "a#b"}, {"G", "two\nlines"}, {"H", "=x"}, {"I", ""}};
+      {"A", "2"},          {"B", "two words"}, {"C", "it is # raw \\n"},
+      {"D", "a\tb\"$\\x"}, {"E", ""},          {"F", "a#b"},
+      {"G", "two\nlines"}, {"H", "=x"},        {"I", ""}};
   EXPECT_EQ(values, expected);
 }
 
 TEST(DotEnv, TellsWhatIsWrongAndGoesOn) {
   Diagnostics diagnostics;
-  auto values = ParseDotEnv("A\n=x\n1B=2\nC D=3\nE='x' hunter2\nF=ok\nG=\"open\nH=ok\n", ".env", diagnostics);
+  auto values =
+      ParseDotEnv("A\n=x\n1B=2\nC D=3\nE='x' hunter2\nF=ok\nG=\"open\nH=ok\n", ".env", diagnostics);
   EXPECT_EQ(diagnostics.ToString(),
             ".env:1:2: '=' is missing after 'A'; write NAME=VALUE\n"
             ".env:2:1: a name is missing; write NAME=VALUE, or # before a comment\n"

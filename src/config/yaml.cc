@@ -17,8 +17,8 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxNodes = 200'000;
-constexpr size_t kMaxBytes = size_t{16} << 20;        // of a file
-constexpr size_t kMaxAliasBytes = size_t{64} << 20;   // of text that aliases repeat
+constexpr size_t kMaxBytes = size_t{16} << 20;       // of a file
+constexpr size_t kMaxAliasBytes = size_t{64} << 20;  // of text that aliases repeat
 
 class Event {
  public:
@@ -80,8 +80,9 @@ class Composer {
   bool ComposeScalar(const Event& event, size_t begin, Subtree& out);
   bool ComposeList(int depth, Subtree& out);
   bool ComposeMap(int depth, Subtree& out);
-  bool ComposeEntry(const Event& key_event, int depth, Subtree& out, std::map<std::string, Place>& keys,
-                    std::vector<YamlNode>& merges, std::vector<size_t>& merge_at);
+  bool ComposeEntry(const Event& key_event, int depth, Subtree& out,
+                    std::map<std::string, Place>& keys, std::vector<YamlNode>& merges,
+                    std::vector<size_t>& merge_at);
   bool Spend(const Subtree& subtree, const Place& place);
   bool CheckTag(std::string_view tag, bool scalar, const Place& place);
   bool Fail(const Place& place, std::string message, std::string hint = "") {
@@ -98,7 +99,7 @@ class Composer {
   ByteIndex bytes_of_;
   yaml_parser_t parser_;
   std::map<std::string, Subtree> anchors_;
-  std::set<std::string> open_anchors_;   // those whose value is being read
+  std::set<std::string> open_anchors_;  // those whose value is being read
   size_t nodes_ = 0, alias_bytes_ = 0;
 };
 
@@ -152,8 +153,9 @@ bool Composer::CheckTag(std::string_view tag, bool scalar, const Place& place) {
   if (tag.empty() || tag == "!") return true;
   std::string_view name = tag.starts_with(kCore) ? tag.substr(kCore.size()) : "";
   constexpr std::string_view kScalars[] = {"str", "int", "float", "bool", "null"};
-  bool known = scalar ? std::find(std::begin(kScalars), std::end(kScalars), name) != std::end(kScalars)
-                      : name == "map" || name == "seq";
+  bool known = scalar
+                   ? std::find(std::begin(kScalars), std::end(kScalars), name) != std::end(kScalars)
+                   : name == "map" || name == "seq";
   if (!known) {
     diagnostics_.Error(place, "the tag '" + std::string(tag) + "' means nothing here",
                        "remove it; to begin text with '!', quote the text");
@@ -172,7 +174,8 @@ bool Composer::Compose(const Event& event, int depth, Subtree& out) {
   std::string_view tag = View(scalar ? raw.data.scalar.tag
                               : list ? raw.data.sequence_start.tag
                                      : raw.data.mapping_start.tag);
-  size_t begin = anchor.empty() && tag.empty() ? bytes_of_.Byte(raw.start_mark.index) : ValueBegin(event);
+  size_t begin =
+      anchor.empty() && tag.empty() ? bytes_of_.Byte(raw.start_mark.index) : ValueBegin(event);
   out.node.place = source_->At(begin);
   out.nodes = 1;
   if (!Spend(Subtree{.nodes = 1}, out.node.place)) return false;
@@ -247,7 +250,7 @@ bool Composer::ComposeMap(int depth, Subtree& out) {
   out.node.kind = YamlNode::Kind::kMap;
   std::map<std::string, Place> keys;
   std::vector<YamlNode> merges;
-  std::vector<size_t> merge_at;   // for each of `merges`, the entry before which it goes
+  std::vector<size_t> merge_at;  // for each of `merges`, the entry before which it goes
   while (true) {
     Event event;
     if (!Next(event)) return false;
@@ -273,11 +276,12 @@ bool Composer::ComposeEntry(const Event& key_event, int depth, Subtree& out,
   bool is_text = key.node.IsScalar() || (key.node.IsNull() && !key.node.scalar.empty());
   if (!is_text) {
     const Place& place = key.node.place;
-    diagnostics_.Error(place, key.node.IsNull() ? "a key is missing before ':'" : "a key must be text",
+    diagnostics_.Error(place,
+                       key.node.IsNull() ? "a key is missing before ':'" : "a key must be text",
                        key.node.IsMap() ? "a value that begins with '{' must be quoted" : "");
     return true;
   }
-  key.node.kind = YamlNode::Kind::kScalar;   // `null: NA`: a key is text
+  key.node.kind = YamlNode::Kind::kScalar;  // `null: NA`: a key is text
   bool merge = key.node.scalar == "<<" && !key.node.quoted;
   auto [earlier, fresh] = keys.emplace(key.node.scalar, key.node.place);
   if (!fresh) {
@@ -308,7 +312,8 @@ void Composer::Merge(YamlNode& map, const std::map<std::string, Place>& own,
     std::vector<std::pair<YamlNode, YamlNode>> entries;
     for (YamlNode& part : parts) {
       if (!part.IsMap()) {
-        diagnostics_.Error(part.place, "'<<' merges a map, not " + part.Show(), "write <<: *anchor");
+        diagnostics_.Error(part.place, "'<<' merges a map, not " + part.Show(),
+                           "write <<: *anchor");
         continue;
       }
       for (auto& [key, value] : part.entries) {

@@ -10,7 +10,7 @@ namespace millrace {
 namespace {
 
 struct Explanation {
-  std::string_view problem;   // what libyaml's begins with
+  std::string_view problem;  // what libyaml's begins with
   std::string_view message, hint;
 };
 
@@ -25,8 +25,7 @@ constexpr Explanation kExplanations[] = {
      "is the closing quote missing?"},
     {"block sequence entries are not allowed", "a list item cannot stand here",
      "begin the list on a line of its own, or quote text that begins with '- '"},
-    {"mapping keys are not allowed", "a key cannot stand here",
-     "quote text that begins with '?'"},
+    {"mapping keys are not allowed", "a key cannot stand here", "quote text that begins with '?'"},
     {"did not find expected '-' indicator", "this is neither an item of the list above nor a key",
      "indent it like its neighbours"},
     {"found an indentation indicator equal to 0", "the indentation after | or > cannot be 0", ""},
@@ -89,7 +88,8 @@ std::string Explainer::MissingSpaceHint() const {
   for (size_t at : {above, start}) {
     std::string_view line = Trim(LineOf(at));
     if (line.starts_with("- ")) line = Trim(line.substr(2));
-    size_t colon = line.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    size_t colon =
+        line.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     bool forgotten = colon != line.npos && colon > 0 && line[colon] == ':' &&
                      colon + 1 < line.size() && line[colon + 1] != ' ';
     if (forgotten) {
@@ -102,7 +102,8 @@ std::string Explainer::MissingSpaceHint() const {
 Diagnostic Explainer::ColonNotAllowed() const {
   size_t start = LineStart(error_.at);
   bool second_colon = text_.substr(start, error_.at - start).find(": ") != text_.npos;
-  if (second_colon) return Tell(error_.at, "a second ': ' on this line", "quote text that contains ': '");
+  if (second_colon)
+    return Tell(error_.at, "a second ': ' on this line", "quote text that contains ': '");
   std::string missing = MissingSpaceHint();
   return Tell(error_.at, "a key cannot stand here",
               missing.empty() ? "indent it like its neighbours; is a ':' missing on the line above?"
@@ -114,7 +115,8 @@ Diagnostic Explainer::NoKey() const {
   size_t start = LineStart(error_.at);
   bool first_on_line = Trim(text_.substr(start, error_.at - start)).empty();
   if (!first_on_line) {
-    return Tell(error_.at, "text after the end of a value", "quote the whole value, or remove the rest");
+    return Tell(error_.at, "text after the end of a value",
+                "quote the whole value, or remove the rest");
   }
   if (CharAt(error_.at) == ':') return Tell(error_.at, "a key is missing before ':'");
   if (!error_.context_at) return Tell(error_.at, "a key is missing here");
@@ -129,18 +131,19 @@ Diagnostic Explainer::FlowNotClosed() const {
   if (error_.at > 0 && CharAt(error_.at) == '{' && CharAt(error_.at - 1) == '$') {
     return Tell(error_.at - 1, "${…} within { } or [ ] must be quoted", "write \"${…}\"");
   }
-  std::string opened = error_.context_at
-                           ? " opened on line " + std::to_string(source_.At(*error_.context_at).line)
-                           : "";
-  return Tell(error_.at,
-              std::string(list ? "',' or ']' is missing in the list" : "',' or '}' is missing in the map") +
-                  opened,
-              "quote text that contains , [ ] { or }");
+  std::string opened =
+      error_.context_at ? " opened on line " + std::to_string(source_.At(*error_.context_at).line)
+                        : "";
+  return Tell(
+      error_.at,
+      std::string(list ? "',' or ']' is missing in the list" : "',' or '}' is missing in the map") +
+          opened,
+      "quote text that contains , [ ] { or }");
 }
 
 Diagnostic Explainer::Explain() const {
-  bool tab = CharAt(error_.at) == '\t' || error_.problem.find("tab character") != error_.problem.npos ||
-             IndentedByTab();
+  bool tab = CharAt(error_.at) == '\t' ||
+             error_.problem.find("tab character") != error_.problem.npos || IndentedByTab();
   if (tab) return Tell(error_.at, "a tab indents this line", "YAML is indented by spaces only");
   if (Is("found unexpected end of stream") && error_.context_at) {
     return Tell(*error_.context_at, "the quote that opens here is never closed");
@@ -154,13 +157,15 @@ Diagnostic Explainer::Explain() const {
   if (Is("did not find expected alphabetic or numeric")) {
     size_t at = error_.context_at.value_or(error_.at);
     std::string sign(1, CharAt(at));
-    return Tell(at, "a name is missing after '" + sign + "'", "quote text that begins with '" + sign + "'");
+    return Tell(at, "a name is missing after '" + sign + "'",
+                "quote text that begins with '" + sign + "'");
   }
   if (Is("mapping values are not allowed")) return ColonNotAllowed();
   if (Is("did not find expected key")) return NoKey();
   if (Is("did not find expected ',' or")) return FlowNotClosed();
   if (Is("found character that cannot start any token")) {
-    return Tell(error_.at, std::string("text cannot begin with '") + CharAt(error_.at) + "'", "quote it");
+    return Tell(error_.at, std::string("text cannot begin with '") + CharAt(error_.at) + "'",
+                "quote it");
   }
   for (const Explanation& each : kExplanations) {
     if (Is(each.problem)) return Tell(error_.at, std::string(each.message), std::string(each.hint));

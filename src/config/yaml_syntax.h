@@ -16,17 +16,17 @@ class ByteIndex {
  public:
   explicit ByteIndex(std::string_view text);
   size_t Byte(size_t character) const;
-  size_t start() const { return start_; }   // after the byte order mark
+  size_t start() const { return start_; }  // after the byte order mark
 
  private:
   size_t start_ = 0, size_ = 0;
-  std::vector<size_t> bytes_;   // of each character; empty when all are ASCII
+  std::vector<size_t> bytes_;  // of each character; empty when all are ASCII
 };
 
 struct SyntaxError {
-  std::string_view problem, context;   // libyaml's words
-  size_t at = 0;                       // byte of the problem
-  std::optional<size_t> context_at;    // byte where what it is in begins
+  std::string_view problem, context;  // libyaml's words
+  size_t at = 0;                      // byte of the problem
+  std::optional<size_t> context_at;   // byte where what it is in begins
 };
 
 Diagnostic ExplainSyntaxError(const SyntaxError& error, const SourceText& source);

@@ -59,7 +59,9 @@ TEST(Yaml, ReadsTrees) {
        "{a={b='1'} c={b='2' d='3'} e={b='1' d='3' f='4'}}"},
       {"a: {'<<': 1}\n", "{a={<<='1'}}"},
       {"k: &k key\n*k : 1\n", "{k='key' key='1'}"},
-      {"\xef\xbb\xbf" "a: 1\r\nb: 2\r\n", "{a='1' b='2'}"},
+      {"\xef\xbb\xbf"
+       "a: 1\r\nb: 2\r\n",
+       "{a='1' b='2'}"},
       {"%YAML 1.2\n---\na: 1\n...\n", "{a='1'}"},
       {"a: ${X:100}\nb: ${secret:y}\n", "{a='${X:100}' b='${secret:y}'}"},
   };
@@ -75,7 +77,8 @@ TEST(Yaml, TellsWhatIsWrongAndWhere) {
       {"a:\n\t- 1\n", "f.yml:2:1: a tab indents this line; YAML is indented by spaces only\n"},
       {"a: 1\nname:x\nb: 2\n",
        "f.yml:2:1: a key without ':'; put a space after the ':' on line 2\n"},
-      {"name:x\nb: 2\n", "f.yml:2:2: a key cannot stand here; put a space after the ':' on line 1\n"},
+      {"name:x\nb: 2\n",
+       "f.yml:2:2: a key cannot stand here; put a space after the ':' on line 1\n"},
       {"a: b: c\n", "f.yml:1:5: a second ': ' on this line; quote text that contains ': '\n"},
       {"a: 'x\nb: y\n", "f.yml:1:4: the quote that opens here is never closed\n"},
       {"a: \"x\n", "f.yml:1:4: the quote that opens here is never closed\n"},
@@ -84,10 +87,10 @@ TEST(Yaml, TellsWhatIsWrongAndWhere) {
       {"a:\n  b: 1\n c: 2\n",
        "f.yml:3:2: this line does not fit the keys above it; indent it by 0 spaces, like line 1\n"},
       {"a: [1, 2\nb: 3\n",
-       "f.yml:2:2: ',' or ']' is missing in the list opened on line 1; quote text that contains , [ ] "
+       "f.yml:2:2: ',' or ']' is missing in the list opened on line 1; quote text that contains , "
+       "[ ] "
        "{ or }\n"},
-      {"a: {b: ${X}}\n",
-       "f.yml:1:8: ${…} within { } or [ ] must be quoted; write \"${…}\"\n"},
+      {"a: {b: ${X}}\n", "f.yml:1:8: ${…} within { } or [ ] must be quoted; write \"${…}\"\n"},
       {"a: [${X}]\n", "f.yml:1:5: ${…} within { } or [ ] must be quoted; write \"${…}\"\n"},
       {"path: *.csv\n",
        "f.yml:1:7: a name is missing after '*'; quote text that begins with '*'\n"},
@@ -97,23 +100,29 @@ TEST(Yaml, TellsWhatIsWrongAndWhere) {
        "f.yml:1:5: unknown escape after '\\' in a quoted text; in '…' a backslash is just a "
        "backslash\n"},
       {"a: 1\nb: 2\na: 3\n", "f.yml:3:1: 'a' is written twice in this map; first on line 1\n"},
-      {"a: *x\n", "f.yml:1:4: '*x' names no anchor before it; to begin text with '*', quote the text\n"},
+      {"a: *x\n",
+       "f.yml:1:4: '*x' names no anchor before it; to begin text with '*', quote the text\n"},
       {"a: &base 1\nb: *bsae\n",
        "f.yml:2:4: '*bsae' names no anchor before it; did you mean '*base'?\n"},
       {"a: &x [*x]\n", "f.yml:1:8: '&x' contains itself\n"},
       {"a: {<<: 1}\n", "f.yml:1:9: '<<' merges a map, not '1'; write <<: *anchor\n"},
-      {"a: 1\n---\nb: 2\n", "f.yml:2:1: a second document begins here; put it into a file of its own\n"},
+      {"a: 1\n---\nb: 2\n",
+       "f.yml:2:1: a second document begins here; put it into a file of its own\n"},
       {"? [a]\n: 1\n", "f.yml:1:3: a key must be text\n"},
-      {"{a: 1}: 1\n", "f.yml:1:1: a key must be text; a value that begins with '{' must be quoted\n"},
+      {"{a: 1}: 1\n",
+       "f.yml:1:1: a key must be text; a value that begins with '{' must be quoted\n"},
       {"a: 1\n: 1\n", "f.yml:2:1: a key is missing before ':'\n"},
       {"? \n: 1\n", "f.yml:1:2: a key is missing before ':'\n"},
       {"a: !x 1\n",
-       "f.yml:1:4: the tag '!x' means nothing here; remove it; to begin text with '!', quote the text\n"},
+       "f.yml:1:4: the tag '!x' means nothing here; remove it; to begin text with '!', quote the "
+       "text\n"},
       {"é: 1\nü: [é, *x]\n",
        "f.yml:2:10: '*x' names no anchor before it; to begin text with '*', quote the text\n"},
       {"a: \x01\n", "f.yml:1:4: a control character that YAML forbids; is this a text file?\n"},
       {"a: \xff\n", "f.yml:1:4: this byte is not UTF-8; save the file as UTF-8\n"},
-      {"\xff\xfe" "a", "f.yml:1:1: the file is UTF-16; save it as UTF-8\n"},
+      {"\xff\xfe"
+       "a",
+       "f.yml:1:1: the file is UTF-16; save it as UTF-8\n"},
       // All that can be told is told.
       {"a: 1\na: 2\nb: *y\nb: 3\n",
        "f.yml:2:1: 'a' is written twice in this map; first on line 1\n"
@@ -129,7 +138,7 @@ TEST(Yaml, IsBounded) {
             "f.yml:1:65: more than 64 levels of lists and maps\n");
   EXPECT_EQ(Told(std::string(64, '[') + std::string(64, ']')), "");
 
-  std::string chain = "a0: &a0 []\n";   // each a level deeper than the last
+  std::string chain = "a0: &a0 []\n";  // each a level deeper than the last
   for (int i = 1; i < 70; ++i) {
     chain += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) +
              "]\n";
@@ -143,14 +152,17 @@ TEST(Yaml, IsBounded) {
     for (int j = 0; j < 9; ++j) bomb += ", " + alias;
     bomb += "]\n";
   }
-  EXPECT_EQ(Told(bomb),
-            "f.yml:6:10: more than 200,000 values in one file; are aliases nested in each other?\n");
+  EXPECT_EQ(
+      Told(bomb),
+      "f.yml:6:10: more than 200,000 values in one file; are aliases nested in each other?\n");
 
   std::string long_text = "a: &a " + std::string(1 << 20, 'x') + "\nb: [*a";
   for (int i = 0; i < 99; ++i) long_text += ", *a";
-  EXPECT_EQ(Told(long_text + "]\n"),
-            "f.yml:2:261: aliases repeat more than 64 MB of text; are they nested in each other?\n");
-  EXPECT_EQ(Told(std::string((16 << 20) + 1, ' ')), "f.yml: the file is longer than 16 MB; is it YAML?\n");
+  EXPECT_EQ(
+      Told(long_text + "]\n"),
+      "f.yml:2:261: aliases repeat more than 64 MB of text; are they nested in each other?\n");
+  EXPECT_EQ(Told(std::string((16 << 20) + 1, ' ')),
+            "f.yml: the file is longer than 16 MB; is it YAML?\n");
 }
 
 // The place of every byte of the value of `a`, as "line:column", runs of one line joined.
@@ -179,7 +191,7 @@ std::string Places(std::string_view text) {
 
 TEST(Yaml, KnowsThePlaceOfEveryByteOfAScalar) {
   struct Case {
-    std::string_view text, places;   // first place + number of bytes, the end included
+    std::string_view text, places;  // first place + number of bytes, the end included
   };
   const Case kCases[] = {
       {"a: abc\n", "1:4+4"},
@@ -203,7 +215,10 @@ TEST(Yaml, KnowsThePlaceOfEveryByteOfAScalar) {
 }
 
 TEST(Yaml, AWholeFileIsAScalarWithPlaces) {
-  YamlNode node = TextNode("\xef\xbb\xbf" "SELECT 1\nFROM t", "q.sql");
+  YamlNode node = TextNode(
+      "\xef\xbb\xbf"
+      "SELECT 1\nFROM t",
+      "q.sql");
   EXPECT_EQ(node.scalar, "SELECT 1\nFROM t");
   Diagnostics diagnostics;
   diagnostics.Error(node.PlaceOf(0), "start");
@@ -227,8 +242,9 @@ TEST(Diagnostics, AreSortedAndToldOnce) {
   diagnostics.Error({"a.yml", 9, 2}, "first");
   diagnostics.Error({"a.yml", 9, 2}, "first");
   diagnostics.Error({"a.yml"}, "whole");
-  EXPECT_EQ(diagnostics.ToString(),
-            "a.yml: whole\na.yml:9:2: first\na.yml:10:1: warning: second; look\nb.yml:1:1: third\n");
+  EXPECT_EQ(
+      diagnostics.ToString(),
+      "a.yml: whole\na.yml:9:2: first\na.yml:10:1: warning: second; look\nb.yml:1:1: third\n");
   EXPECT_EQ(diagnostics.ToStatus().message(), "a.yml: whole\na.yml:9:2: first\nb.yml:1:1: third");
   EXPECT_EQ(diagnostics.ToStatus().code(), Code::kInvalid);
   EXPECT_TRUE(Diagnostics().ToStatus().ok());

@@ -25,7 +25,8 @@ std::string Type::ToSql() const {
       return "MAP(" + children[0].type.ToSql() + ", " + children[1].type.ToSql() + ")";
     case TypeKind::kStruct: {
       std::vector<std::string> fields;
-      for (const Column& field : children) fields.push_back(SqlName(field.name) + " " + field.type.ToSql());
+      for (const Column& field : children)
+        fields.push_back(SqlName(field.name) + " " + field.type.ToSql());
       return "STRUCT(" + Join(fields, ", ") + ")";
     }
   }
