@@ -150,7 +150,7 @@ bool IsTable(std::string_view name) {
 
 std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry, Diagnostics& diagnostics) {
   std::vector<Input> inputs;
-  if (from.IsNull()) return inputs;
+  if (from.IsNull() || from.broken) return inputs;
   if (!from.IsMap() || from.entries.empty()) {
     std::string hint = "write `from: {file: data.csv}`";
     if (from.IsScalar() && IsTable(from.scalar)) hint = "write `from: {table: " + from.scalar + "}`";
@@ -172,7 +172,7 @@ std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry, D
 std::vector<TargetNode> ReadTargets(const YamlNode& to, bool routed, const Registry& registry,
                                     Diagnostics& diagnostics) {
   std::vector<TargetNode> targets;
-  if (to.IsNull()) return targets;
+  if (to.IsNull() || to.broken) return targets;
   const char* field = routed ? "to" : "rejects";
   std::vector<YamlNode> nodes = to.IsList() && routed ? to.items : std::vector<YamlNode>{to};
   for (const YamlNode& node : nodes) {

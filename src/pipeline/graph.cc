@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/text.h"
-#include "pipeline/names.h"
 
 namespace millrace {
 namespace {
@@ -18,24 +17,14 @@ std::string ShortName(const Pipeline& pipeline, const Task& task) {
   return task.key.substr(pipeline.name.size() + 1);
 }
 
-void AddAfter(const Pipeline& pipeline, Edges& edges, Diagnostics& diagnostics) {
-  std::vector<std::string> names = pipeline.faulty;
-  for (const Task& task : pipeline.tasks) {
-    if (std::find(names.begin(), names.end(), task.name) == names.end()) names.push_back(task.name);
-  }
+void AddAfter(const Pipeline& pipeline, Edges& edges) {
   for (size_t i = 0; i < pipeline.tasks.size(); ++i) {
-    const Task& task = pipeline.tasks[i];
-    for (const std::string& wanted : task.after) {
-      auto faulty = std::find(pipeline.faulty.begin(), pipeline.faulty.end(), wanted.substr(0, wanted.find('[')));
-      bool found = faulty != pipeline.faulty.end();
+    for (const std::string& wanted : pipeline.tasks[i].after) {
       for (size_t j = 0; j < pipeline.tasks.size(); ++j) {
         const Task& other = pipeline.tasks[j];
         if (wanted != other.name && wanted != ShortName(pipeline, other)) continue;
         edges[i].emplace(j, "is after " + ShortName(pipeline, other));
-        found = true;
       }
-      if (found) continue;
-      diagnostics.Error(task.after_place, "'after': there is no task '" + wanted + "'", SuggestName(wanted, names));
     }
   }
 }
@@ -171,7 +160,7 @@ std::vector<std::string> AllReads(const Task& task) {
 
 void BuildGraph(Pipeline& pipeline, Diagnostics& diagnostics) {
   Edges edges(pipeline.tasks.size());
-  AddAfter(pipeline, edges, diagnostics);
+  AddAfter(pipeline, edges);
   AddReads(pipeline, edges);
   TellSharedTables(pipeline, diagnostics);
   if (TellCycle(pipeline, edges, diagnostics)) return;

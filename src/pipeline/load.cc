@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -115,6 +116,23 @@ void ReadTasks(TaskScope& scope) {
   }
 }
 
+// Every name under `after` is a task, or a member of a matrix: also of tasks that could not be read.
+void CheckAfter(TaskScope& scope) {
+  const Pipeline& pipeline = scope.pipeline;
+  std::vector<std::string> names = pipeline.faulty;
+  for (const Task& task : pipeline.tasks) {
+    if (std::find(names.begin(), names.end(), task.name) == names.end()) names.push_back(task.name);
+  }
+  for (const auto& [wanted, place] : scope.afters) {
+    std::string name = wanted.substr(0, wanted.find('['));
+    bool known = std::find(names.begin(), names.end(), name) != names.end();
+    bool faulty = std::find(pipeline.faulty.begin(), pipeline.faulty.end(), name) != pipeline.faulty.end();
+    if (known && (name == wanted || faulty || pipeline.Find(pipeline.name + "/" + wanted))) continue;
+    scope.diagnostics.Error(place, "'after': there is no task '" + wanted + "'",
+                            known ? "the matrix of '" + name + "' has no such member" : SuggestName(wanted, names));
+  }
+}
+
 }  // namespace
 
 const Task* Pipeline::Find(std::string_view key) const {
@@ -161,6 +179,7 @@ std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& 
   pipeline.description = scope.config.description;
   pipeline.schedule = scope.config.schedule;
   pipeline.timezone = scope.config.timezone;
+  CheckAfter(scope);
   BuildGraph(pipeline, diagnostics);
   return pipeline;
 }

@@ -184,7 +184,25 @@ tasks:
   - {name: j, from: "${FLIE}", columns: {a: integre}, retry: {attempts: 0}}
   - {name: k, from: {file: a.csv}, sql: SELECT 1, to: {landing: x}}
 )"));
-  EXPECT_EQ(told_, "?");
+  EXPECT_EQ(told_, R"(pipeline.yml:2:1: unknown field 'shedule' in pipeline; did you mean 'schedule'?
+pipeline.yml:4:11: 'a b' is not a name for a task; use letters, digits, _ and -, and begin with a letter
+pipeline.yml:5:12: unknown source 'fil'; did you mean 'file'?
+pipeline.yml:6:10: unknown sink 'tabel'; did you mean 'table'?
+pipeline.yml:8:35: an input must not be named like the connector 'table'; give it a name of its own: `orders: {table: …}`
+pipeline.yml:9:10: there is no file 'missing.sql'
+pipeline.yml:10:17: a target has `when` or `otherwise`, not both
+pipeline.yml:10:56: 'to' needs a connector; write `to: {table: silver.x}`
+pipeline.yml:11:12: 'after': there is no task 'aa'; there are: a b, c, d, e, f, g, h, i, j, k
+pipeline.yml:12:11: there are two tasks named 'c'; the other is in line 7
+pipeline.yml:14:17: matrix: 't' must be a list of values; write `t: [a, b]`
+pipeline.yml:17:10: a task with a command has no 'sql'; make it two tasks, the second one `after` the first
+pipeline.yml:18:5: task 'f' does nothing; give it `from`, `sql` or `command`
+pipeline.yml:20:41: 'x.g' is written by both 'g' and 'h', and one would replace the other's rows; use `mode: append` or `mode: merge` in both, or a table for each
+pipeline.yml:21:22: input 'input' brings only new rows, but the target replaces all it has; use `mode: append` or `mode: merge`, or leave `incremental` out
+pipeline.yml:22:22: undefined variable 'FLIE'; set it in the environment or .env, or give a default: ${FLIE:default}
+pipeline.yml:22:45: column 'a': 'integre' is not a column type; for example BIGINT, DOUBLE, DECIMAL(10,2), VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, BOOLEAN
+pipeline.yml:22:73: 'attempts' must be at least 1, not '0'
+pipeline.yml:23:41: 'landing' takes files as they are: 'sql' does not apply; do it in the task that reads them)");
 }
 
 TEST_F(LoadPipelineTest, ParametersHaveDefaultsAndAreGiven) {
@@ -234,7 +252,7 @@ tasks:
   EXPECT_EQ(pipeline->tasks[0].inputs[0].config.scalar, "in/r1.csv");
   EXPECT_EQ(pipeline->tasks[0].sql, "SELECT '${run.id}' AS r");
   EXPECT_EQ(ResolveRun(pipeline->tasks[0].sql, run), "SELECT 'r1' AS r");
-  EXPECT_EQ(ResolveRun("${run.logical_date}", run), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(ResolveRun("${run.logical_date}", run), "1970-01-01T00:00:00.000000Z");
 }
 
 TEST_F(LoadPipelineTest, SqlFilesAreReadBesideThePipeline) {
@@ -247,7 +265,7 @@ TEST_F(LoadPipelineTest, SqlFilesAreReadBesideThePipeline) {
   EXPECT_EQ(place.line, 2);
   EXPECT_EQ(place.column, 1);
   EXPECT_FALSE(Load("name: p\ntasks:\n  - {name: a, sql: sql/b.sql, to: {table: x.a}}\n"));
-  EXPECT_EQ(told_, "pipeline.yml:3:19: there is no file 'sql/b.sql'; did you mean 'sql/a.sql'?");
+  EXPECT_EQ(told_, "pipeline.yml:3:20: there is no file 'sql/b.sql'; did you mean 'sql/a.sql'?");
 }
 
 }  // namespace

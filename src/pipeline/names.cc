@@ -23,7 +23,10 @@ std::string SuggestName(std::string_view wrong, const std::vector<std::string>& 
   constexpr size_t kFew = 12;
   std::string closest = Closest(wrong, names);
   if (!closest.empty()) return "did you mean '" + closest + "'?";
-  return names.empty() || names.size() > kFew ? "" : "there are: " + Join(names, ", ");
+  if (names.empty() || names.size() > kFew) return "";
+  std::vector<std::string> sorted = names;
+  std::sort(sorted.begin(), sorted.end());
+  return "there are: " + Join(sorted, ", ");
 }
 
 }  // namespace millrace

@@ -61,7 +61,6 @@ struct Task {
   std::optional<Target> rejects;
   std::vector<std::string> command;      // the escape hatch: then no from, sql, to
   std::vector<std::string> after;        // names, as written
-  Place after_place;
   std::vector<std::string> upstream;     // keys it waits for: `after`, and who writes what it reads
   std::vector<std::string> reads;        // lake tables by SQL, inputs and checks; sorted. "millrace.*" are the store's
   std::vector<std::string> writes;

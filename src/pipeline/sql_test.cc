@@ -111,7 +111,7 @@ class TestRunner {
     TRY(session_.FixTime(now, 1));
     RunValues run{"20000101T000000-000000", now, now, now};
     Sql rows{task_.sql.empty() ? "SELECT * FROM input" : ResolveRun(task_.sql, run)};
-    Checked checked = TRY(RunChecks(task_.checks, session_, rows, "millrace_test_", now, stop_));
+    Checked checked = TRY(RunChecks(task_.checks, session_, rows, "millrace_test_", stop_));
     JudgeGates(checked);
     TRY(Judge(test_.config.expect, checked.accepted_rows, "expect"));
     if (test_.config.rejects.IsNull()) return Status::Ok();

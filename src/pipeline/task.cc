@@ -28,15 +28,15 @@ class TaskReader {
   }
 
   std::optional<Task> Read() {
+    errors_before_ = diagnostics_.ErrorCount();
     if (!ReadFields()) return std::nullopt;
-    size_t errors = diagnostics_.ErrorCount();
     ReadNames();
     ReadSql();
     ReadEnds();
     ReadPolicies();
     ReadDeclared();
     CheckShape();
-    if (diagnostics_.ErrorCount() != errors) return std::nullopt;
+    if (diagnostics_.ErrorCount() != errors_before_) return std::nullopt;
     task_.definition = Definition();
     return std::move(task_);
   }
@@ -54,6 +54,7 @@ class TaskReader {
     }
     sql_values_ = values_;
     for (const auto& [name, value] : scope_.run) values_.variables[name] = value;
+    if (!scope_.run.empty()) values_.keep.clear();
     YamlNode node = raw_;
     for (auto& [key, value] : node.entries) {
       if (key.scalar != "sql" && key.scalar != "matrix") value = Interpolate(value, values_, diagnostics_);
@@ -71,7 +72,7 @@ class TaskReader {
     }
     task_.key = scope_.pipeline.name + "/" + task_.name + MatrixSuffix(task_.matrix);
     task_.after = config_.after;
-    task_.after_place = PlaceOfField("after");
+    for (const std::string& name : task_.after) scope_.afters.emplace_back(name, PlaceOfField("after"));
     task_.tests = config_.tests;
     task_.metadata = config_.metadata ? config_.metadata : scope_.config.defaults.metadata;
   }
@@ -86,13 +87,14 @@ class TaskReader {
     bool file = text.ends_with(".sql") && text.find_first_of(" \n") == std::string_view::npos;
     task_.sql_source = file ? ReadSqlFile() : SqlText::Inline(config_.sql, sql_values_, diagnostics_);
     task_.sql = task_.sql_source.text();
-    if (task_.sql.empty() && !(file && !sql_file_read_)) {
+    if (task_.sql.empty() && !config_.sql.broken && (!file || sql_file_read_)) {
       diagnostics_.Error(config_.sql.place, "'sql' has no statement");
     }
   }
 
   SqlText ReadSqlFile() {
-    YamlNode path_node = Interpolate(config_.sql, sql_values_, diagnostics_);
+    YamlNode path_node = Interpolate(config_.sql, values_, diagnostics_);
+    if (path_node.broken) return {};
     std::string path(Trim(path_node.scalar));
     fs::path full = fs::path(scope_.pipeline.folder) / path;
     Result<std::string> text = ReadTextFile(full.string());
@@ -201,7 +203,7 @@ class TaskReader {
         diagnostics_.Error(takes_files->place, "'" + takes_files->connector + "' must be the only target");
       }
     }
-    if (task_.targets.empty() && config_.to.IsNull() && task_.checks.empty() && config_.checks.IsNull()) {
+    if (config_.to.IsNull() && config_.checks.IsNull() && diagnostics_.ErrorCount() == errors_before_) {
       diagnostics_.Warn(raw_.place, "task '" + task_.name + "' has neither 'to' nor 'checks': its rows go nowhere");
     }
   }
@@ -235,6 +237,7 @@ class TaskReader {
   Values values_, sql_values_;           // the second without run.*
   std::string default_mode_;
   bool sql_file_read_ = false;
+  size_t errors_before_ = 0;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipeline/pipeline.h"
@@ -19,6 +20,7 @@ struct TaskScope {
   Values values;                         // variables, params; run.* where known, else kept
   std::map<std::string, std::string> run;          // run.* where known
   std::map<std::string, std::string> given_params; // by --param: stronger than any default
+  std::vector<std::pair<std::string, Place>> afters;   // what tasks name under `after`
   Diagnostics& diagnostics;
 };
 

@@ -11,7 +11,7 @@
 namespace millrace {
 namespace {
 
-constexpr std::string_view kRowsView = "millrace_rows";   // a task's rows, while its checks are looked at
+constexpr std::string_view kRowsView = "this";   // a task's rows, as its checks call them
 
 Place PlaceOfConfig(const YamlNode& config, const Place& otherwise) {
   return config.place.line ? config.place : otherwise;
@@ -106,8 +106,8 @@ class TaskCheck {
     for (const Check& check : task_.checks) {
       if (!check.table.empty() && names.insert(ToLower(check.table)).second) DefineTable(check.table, check.place);
     }
-    for (const std::string& table : task_.reads) {     // in the SQL of checks
-      if (names.insert(ToLower(table)).second) DefineTable(table, task_.place);
+    for (const auto& [table, place] : sql_.check_tables) {
+      if (names.insert(ToLower(table)).second) DefineTable(table, place);
     }
   }
 
@@ -364,7 +364,10 @@ TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnost
     Result<std::vector<TableRef>> tables = session.TablesIn({check.query});
     if (!tables.ok()) continue;            // told when the check is looked at
     for (const TableRef& table : *tables) {
-      if (IsTable(table.name)) AddRead(task, shapes.Spelled(table.name));
+      if (!IsTable(table.name)) continue;
+      AddRead(task, shapes.Spelled(table.name));
+      result.check_tables.emplace_back(table.name, check.sql_node.IsScalar() ? check.sql_node.PlaceOf(table.offset)
+                                                                             : check.place);
     }
   }
   return result;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipeline/pipeline.h"
@@ -13,6 +14,7 @@ namespace millrace {
 struct TaskSql {
   SqlText sql;                     // with stand-ins for ${run.*}; empty: none was written
   std::vector<TableRef> tables;    // all that it names, inputs included
+  std::vector<std::pair<std::string, Place>> check_tables;   // that the SQL of its checks names
   bool syntax_error = false;       // told already
 };
 
