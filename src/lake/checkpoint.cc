@@ -18,7 +18,8 @@ namespace {
 constexpr const char* kActions[] = {"protocol", "metaData",       "txn",    "add",
                                     "remove",   "domainMetadata", "sidecar"};
 
-// The columns of a checkpoint, as DuckDB's from_json() wants them. The same fields as the log's actions have.
+// The columns of a checkpoint, as DuckDB's from_json() wants them. The same fields as the log's
+// actions have.
 constexpr std::string_view kColumns = R"json({
   "protocol": {"minReaderVersion": "INTEGER", "minWriterVersion": "INTEGER",
                "readerFeatures": ["VARCHAR"], "writerFeatures": ["VARCHAR"]},
@@ -47,8 +48,8 @@ Status ReadJsonCheckpoint(const LogContext& context, const std::string& file, Lo
 }
 
 // Each action comes back as JSON text and is read as the log's own actions are.
-Status ReadParquetFiles(const LogContext& context, Session& session, const std::vector<std::string>& files,
-                        LogEntry& into) {
+Status ReadParquetFiles(const LogContext& context, Session& session,
+                        const std::vector<std::string>& files, LogEntry& into) {
   std::vector<std::string> uris;
   for (const std::string& file : files) uris.push_back(SqlLiteral(context.storage.Uri(file)));
   std::string source = " FROM read_parquet([" + Join(uris, ", ") +
@@ -81,7 +82,8 @@ LogEntry ToEntry(const TableState& state, Time now) {
   for (const auto& [domain, configuration] : state.domains) {
     entry.domains.push_back({domain, configuration, false});
   }
-  // As long as other writers keep them by default; our vacuum looks into the entries themselves too.
+  // As long as other writers keep them by default; our vacuum looks into the entries themselves
+  // too.
   int64_t expired = ToMillis(now) - std::chrono::milliseconds(std::chrono::days(7)).count();
   for (const auto& [key, remove] : state.tombstones) {
     if (remove.deleted.value_or(0) < expired) continue;
@@ -116,7 +118,8 @@ Status ReadCheckpointFiles(const LogContext& context, const std::string& folder,
   return ReadParquetFiles(context, *session, sidecars, into);
 }
 
-Status WriteCheckpointFile(const LogContext& context, const std::string& folder, const TableState& state) {
+Status WriteCheckpointFile(const LogContext& context, const std::string& folder,
+                           const TableState& state) {
   TRY(Failpoint("lake.checkpoint.before"));
   LogEntry entry = ToEntry(state, context.clock.Now());
   std::vector<std::string> lines = PrintActions(entry);
@@ -129,8 +132,10 @@ Status WriteCheckpointFile(const LogContext& context, const std::string& folder,
   std::string aside = log + "." + name + "." + NewUuid() + ".tmp";
   Json columns = Json::parse(kColumns, nullptr, false);
   if (entry.domains.empty()) columns.erase("domainMetadata");
-  Sql actions{"SELECT unnest(from_json(line, " + SqlLiteral(PrintJson(columns)) + ")) FROM actions"};
-  Result<int64_t> written = session->WriteFile(actions, context.storage.Uri(aside), "parquet", {}, {});
+  Sql actions{"SELECT unnest(from_json(line, " + SqlLiteral(PrintJson(columns)) +
+              ")) FROM actions"};
+  Result<int64_t> written =
+      session->WriteFile(actions, context.storage.Uri(aside), "parquet", {}, {});
   Status done = written.ok() ? context.storage.Sync({aside}) : written.status();
   if (done.ok()) done = context.storage.Rename(aside, log + name);
   if (!done.ok()) {

@@ -16,8 +16,9 @@ namespace millrace {
 Status ReadCheckpointFiles(const LogContext& context, const std::string& folder,
                            const std::vector<std::string>& files, LogEntry& into);
 
-// A classic checkpoint in one file, then the hint _last_checkpoint. Tombstones that no vacuum asks for any more are
-// left out.
-Status WriteCheckpointFile(const LogContext& context, const std::string& folder, const TableState& state);
+// A classic checkpoint in one file, then the hint _last_checkpoint. Tombstones that no vacuum asks
+// for any more are left out.
+Status WriteCheckpointFile(const LogContext& context, const std::string& folder,
+                           const TableState& state);
 
 }  // namespace millrace

@@ -16,10 +16,14 @@ bool IsNested(TypeKind kind) { return kind >= TypeKind::kList; }
 // Digits before the point that hold every value.
 int IntegerDigits(TypeKind kind) {
   switch (kind) {
-    case TypeKind::kTinyInt: return 3;
-    case TypeKind::kSmallInt: return 5;
-    case TypeKind::kInteger: return 10;
-    default: return 19;
+    case TypeKind::kTinyInt:
+      return 3;
+    case TypeKind::kSmallInt:
+      return 5;
+    case TypeKind::kInteger:
+      return 10;
+    default:
+      return 19;
   }
 }
 
@@ -65,20 +69,22 @@ std::optional<Type> CommonNested(const Type& a, const Type& b) {
 // Equal but for what may be null within.
 bool SameType(const Type& a, const Type& b) { return a.ToSql() == b.ToSql(); }
 
-// Types between which a value may or may not fit, and SQL can tell: text that is read as something else, numbers and
-// times that are cut. Others do not go together at all.
+// Types between which a value may or may not fit, and SQL can tell: text that is read as something
+// else, numbers and times that are cut. Others do not go together at all.
 bool MayFit(const Type& from, const Type& to) {
   if (IsNested(from.kind) || IsNested(to.kind)) return false;
   if (from.kind == TypeKind::kBlob || to.kind == TypeKind::kBlob) return false;
   if (to.kind == TypeKind::kVarchar || from.kind == TypeKind::kVarchar) return true;
-  auto number = [](const Type& t) { return IsInteger(t.kind) || IsFloating(t.kind) || t.kind == TypeKind::kDecimal; };
+  auto number = [](const Type& t) {
+    return IsInteger(t.kind) || IsFloating(t.kind) || t.kind == TypeKind::kDecimal;
+  };
   if (number(from) && number(to)) return true;
   return from.kind == TypeKind::kTimestamp && to.kind == TypeKind::kDate;
 }
 
 // A condition that is true when the value is there and `to` cannot hold it as it is.
 std::string DoesNotFit(const std::string& value, const Type& from, const Type& to) {
-  if (to.kind == TypeKind::kVarchar) return "";   // every scalar has a text
+  if (to.kind == TypeKind::kVarchar) return "";  // every scalar has a text
   std::string cast = "TRY_CAST(" + value + " AS " + to.ToSql() + ")";
   std::string misfit = cast + " IS NULL";
   // A cast that rounds or cuts gives a value, but another one.
@@ -113,10 +119,11 @@ class Fitting {
       }
     }
     if (!differences_.empty()) {
-      return Invalid("the rows do not have the shape of " + request_.table + ": " + Join(differences_, "; "),
-                     request_.contract == Contract::kFreeze
-                         ? "change the SQL, or the target's contract (evolve, discard_row, discard_value)"
-                         : "cast the column in the task's SQL, or write to another table");
+      return Invalid(
+          "the rows do not have the shape of " + request_.table + ": " + Join(differences_, "; "),
+          request_.contract == Contract::kFreeze
+              ? "change the SQL, or the target's contract (evolve, discard_row, discard_value)"
+              : "cast the column in the task's SQL, or write to another table");
     }
     fit_.refused = Or(refused_);
     fit_.discarded = Or(discarded_);
@@ -128,10 +135,12 @@ class Fitting {
   Status CheckNames() const {
     std::set<std::string> seen;
     for (const Column& column : request_.rows.columns) {
-      if (column.name.empty()) return Invalid("a column of the rows for " + request_.table + " has no name");
+      if (column.name.empty())
+        return Invalid("a column of the rows for " + request_.table + " has no name");
       if (!seen.insert(ToLower(column.name)).second) {
-        return Invalid("the rows for " + request_.table + " have two columns named '" + column.name + "'",
-                       "give one of them another name with AS");
+        return Invalid(
+            "the rows for " + request_.table + " have two columns named '" + column.name + "'",
+            "give one of them another name with AS");
       }
     }
     return Status::Ok();
@@ -173,8 +182,8 @@ class Fitting {
       Require(after, Value(*row));
       Take(after, Cast(Value(*row), after.type), true);
     } else if (request_.contract == Contract::kFreeze || !MayFit(row->type, column.type)) {
-      differences_.push_back("column '" + column.name + "' is " + column.type.ToSql() + ", the rows have " +
-                             row->type.ToSql());
+      differences_.push_back("column '" + column.name + "' is " + column.type.ToSql() +
+                             ", the rows have " + row->type.ToSql());
     } else {
       TakeDoubtful(after, *row);
     }
@@ -193,7 +202,8 @@ class Fitting {
       Require(column, kept);
       return Take(column, kept, true);
     }
-    std::string why = SqlLiteral("column '" + column.name + "' is " + column.type.ToSql() + ", not ");
+    std::string why =
+        SqlLiteral("column '" + column.name + "' is " + column.type.ToSql() + ", not ");
     Demand(misfit, why + " || chr(39) || left(CAST(" + value + " AS VARCHAR), 100) || chr(39)");
     Require(column, value);
     Take(column, cast, true);
@@ -221,7 +231,8 @@ class Fitting {
       case Contract::kDiscardRow:
         return Demand("(" + Value(row) + " IS NOT NULL)",
                       SqlLiteral("column '" + row.name + "' is not in " + request_.table));
-      case Contract::kDiscardValue: return;
+      case Contract::kDiscardValue:
+        return;
     }
   }
 
@@ -265,7 +276,8 @@ std::optional<Type> CommonType(const Type& a, const Type& b) {
   const Type& exact = exact_a ? a : b;
   const Type& other = exact_a ? b : a;
   // A double holds every 32-bit integer, a float every 16-bit one.
-  if (IsInteger(exact.kind) && other.kind == TypeKind::kDouble && exact.kind <= TypeKind::kInteger) return other;
+  if (IsInteger(exact.kind) && other.kind == TypeKind::kDouble && exact.kind <= TypeKind::kInteger)
+    return other;
   if (IsInteger(exact.kind) && other.kind == TypeKind::kFloat && exact.kind <= TypeKind::kInteger) {
     return exact.kind <= TypeKind::kSmallInt ? other : Type{TypeKind::kDouble};
   }
@@ -274,5 +286,7 @@ std::optional<Type> CommonType(const Type& a, const Type& b) {
   if (dates) return Type{TypeKind::kTimestamp};
   return std::nullopt;
 }
+
+Result<Fit> FitShape(const ShapeRequest& request) { return Fitting(request).Run(); }
 
 }  // namespace millrace

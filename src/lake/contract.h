@@ -1,5 +1,5 @@
-// How rows of one shape become rows of a table: columns matched by name, values cast, and what is done about those
-// that do not fit.
+// How rows of one shape become rows of a table: columns matched by name, values cast, and what is
+// done about those that do not fit.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@
 namespace millrace {
 
 struct ShapeRequest {
-  std::string table;                      // for messages
-  std::optional<Schema> current;          // nullopt: a new table
+  std::string table;              // for messages
+  std::optional<Schema> current;  // nullopt: a new table
   Schema rows;
   Contract contract = Contract::kEvolve;
   Mode mode = Mode::kAppend;
@@ -23,15 +23,16 @@ struct ShapeRequest {
 };
 
 struct Fit {
-  Schema schema;                          // of the table after the write
-  bool widened = false;                   // a column's type changed: files written before must be rewritten
-  std::vector<std::string> present;       // columns of the table that the rows have, in table order
-  // SQL over the rows, named r: one expression a column of `schema`, in its order; a typed null where absent.
+  Schema schema;         // of the table after the write
+  bool widened = false;  // a column's type changed: files written before must be rewritten
+  std::vector<std::string> present;  // columns of the table that the rows have, in table order
+  // SQL over the rows, named r: one expression a column of `schema`, in its order; a typed null
+  // where absent.
   std::vector<std::string> expressions;
-  // SQL conditions over the rows, "" where all rows fit: those that must not be (the write fails), and those that go
-  // to the rejects.
+  // SQL conditions over the rows, "" where all rows fit: those that must not be (the write fails),
+  // and those that go to the rejects.
   std::string refused, discarded;
-  std::string reason;                     // SQL text, why a row is refused or discarded
+  std::string reason;  // SQL text, why a row is refused or discarded
 };
 
 // kInvalid names every difference that the contract does not allow.

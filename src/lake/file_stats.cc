@@ -13,7 +13,8 @@ namespace millrace {
 
 namespace {
 
-// As many columns as other writers describe by default: a table of 10,000 columns keeps a readable log.
+// As many columns as other writers describe by default: a table of 10,000 columns keeps a readable
+// log.
 constexpr size_t kMaxColumns = 32;
 // Longer texts cost more in every entry than they save.
 constexpr size_t kMaxText = 256;
@@ -21,7 +22,8 @@ constexpr size_t kMaxText = 256;
 bool IsPlainNumber(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
   return !text.empty() && text.find_first_not_of("0123456789.eE+-") == text.npos &&
-         text.front() != '.' && text.back() != '.' && (text.front() != '0' || text.size() == 1 || text[1] == '.');
+         text.front() != '.' && text.back() != '.' &&
+         (text.front() != '0' || text.size() == 1 || text[1] == '.');
 }
 
 // "2024-01-01 10:00:00.123456+00" → "2024-01-01T10:00:00.123456Z"
@@ -57,7 +59,8 @@ std::optional<std::string> BoundJson(const std::optional<std::string>& bound, co
     case TypeKind::kVarchar:
       if (bound->size() > kMaxText) return std::nullopt;
       return PrintJson(Json(*bound));
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 

@@ -11,11 +11,13 @@
 
 namespace millrace {
 
-// `folder` is the table's URI: the file must lie below it. Partition values are spelled as the protocol asks.
-Result<AddFile> ToAddFile(const ParquetFile& file, const std::string& folder, const Schema& schema, Time now);
+// `folder` is the table's URI: the file must lie below it. Partition values are spelled as the
+// protocol asks.
+Result<AddFile> ToAddFile(const ParquetFile& file, const std::string& folder, const Schema& schema,
+                          Time now);
 
-// numRecords, minValues, maxValues, nullCount of the first columns, as JSON. Bounds that a reader could take wrongly
-// (NaN, infinity, cut strings) are left out.
+// numRecords, minValues, maxValues, nullCount of the first columns, as JSON. Bounds that a reader
+// could take wrongly (NaN, infinity, cut strings) are left out.
 std::string StatsJson(const ParquetFile& file, const Schema& schema);
 
 }  // namespace millrace

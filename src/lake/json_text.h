@@ -1,4 +1,5 @@
-// JSON that others wrote: read without exceptions, without deep recursion, and with a default for what is absent.
+// JSON that others wrote: read without exceptions, without deep recursion, and with a default for
+// what is absent.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,8 @@ Status ParseAdd(const Json& json, LogEntry& entry) {
   add.modified = IntegerMember(json, "modificationTime").value_or(0);
   add.data_change = BoolMember(json, "dataChange").value_or(true);
   add.stats = TextMember(json, "stats");
-  if (add.stats.empty()) add.stats = JsonMember(json, "stats_parsed");  // some checkpoints have only these
+  if (add.stats.empty())
+    add.stats = JsonMember(json, "stats_parsed");  // some checkpoints have only these
   add.deletion_vector = JsonMember(json, "deletionVector");
   add.tags = JsonMember(json, "tags");
   entry.adds.push_back(std::move(add));
@@ -85,9 +86,9 @@ Status ParseProtocol(const Json& json, LogEntry& entry) {
   if (!reader || !writer || *reader < 1 || *writer < 1 || *reader > 1000 || *writer > 1000) {
     return Invalid("a 'protocol' action lacks its versions");
   }
-  entry.protocol = Protocol{static_cast<int>(*reader), static_cast<int>(*writer),
-                            TextSetMember(json, "readerFeatures"),
-                            TextSetMember(json, "writerFeatures")};
+  entry.protocol =
+      Protocol{static_cast<int>(*reader), static_cast<int>(*writer),
+               TextSetMember(json, "readerFeatures"), TextSetMember(json, "writerFeatures")};
   return Status::Ok();
 }
 
@@ -234,7 +235,8 @@ Result<LogEntry> ParseLogEntry(std::string_view text) {
     if (!json.ok()) return json.status().In(place);
     if (!json->is_object()) return Invalid(place + ": not an action");
     for (const auto& [kind, action] : json->items()) {
-      if (Status status = ParseActionJson(kind, action, entry); !status.ok()) return status.In(place);
+      if (Status status = ParseActionJson(kind, action, entry); !status.ok())
+        return status.In(place);
     }
   }
   return entry;
@@ -274,8 +276,8 @@ std::string PrintLogEntry(const LogEntry& entry) {
 std::string FileKey(const std::string& path, const std::string& deletion_vector) {
   if (deletion_vector.empty()) return path;
   Json vector = Embedded(deletion_vector);
-  std::string key = path + "\n" + TextMember(vector, "storageType") +
-                    TextMember(vector, "pathOrInlineDv");
+  std::string key =
+      path + "\n" + TextMember(vector, "storageType") + TextMember(vector, "pathOrInlineDv");
   if (std::optional<int64_t> offset = IntegerMember(vector, "offset")) {
     key += "@" + std::to_string(*offset);
   }
@@ -293,10 +295,12 @@ int64_t RowsInStats(const std::string& stats) {
   if (stats.starts_with(kFirst)) {
     size_t at = kFirst.size();
     int64_t rows = 0;
-    for (; at < stats.size() && at < kFirst.size() + 18 && stats[at] >= '0' && stats[at] <= '9'; ++at) {
+    for (; at < stats.size() && at < kFirst.size() + 18 && stats[at] >= '0' && stats[at] <= '9';
+         ++at) {
       rows = rows * 10 + (stats[at] - '0');
     }
-    if (at > kFirst.size() && at < stats.size() && (stats[at] == ',' || stats[at] == '}')) return rows;
+    if (at > kFirst.size() && at < stats.size() && (stats[at] == ',' || stats[at] == '}'))
+      return rows;
   }
   Result<Json> json = ParseJson(stats);
   return json.ok() ? IntegerMember(*json, "numRecords").value_or(-1) : -1;

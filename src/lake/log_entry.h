@@ -62,8 +62,9 @@ struct DomainMetadata {
   bool removed = false;
 };
 
-struct CommitNote {                // commitInfo
-  std::optional<int64_t> timestamp;  // milliseconds since 1970; the in-commit one where there is one
+struct CommitNote {  // commitInfo
+  std::optional<int64_t>
+      timestamp;  // milliseconds since 1970; the in-commit one where there is one
   std::string operation;
   std::map<std::string, std::string> parameters, metrics;
   bool blind_append = false;
@@ -84,8 +85,8 @@ struct LogEntry {
   std::vector<std::string> sidecars;  // V2 checkpoints only: file names below _delta_log/_sidecars
 };
 
-// A whole entry: one action a line. kInvalid tells the line. Actions and fields that are not known are passed over,
-// as the protocol asks.
+// A whole entry: one action a line. kInvalid tells the line. Actions and fields that are not known
+// are passed over, as the protocol asks.
 Result<LogEntry> ParseLogEntry(std::string_view text);
 // One action, into `entry`: `kind` is its key ("add"), `json` the value under it.
 Status ParseAction(std::string_view kind, std::string_view json, LogEntry& entry);

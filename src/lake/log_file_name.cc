@@ -13,7 +13,8 @@ namespace {
 
 // Exactly `digits` digits.
 std::optional<int64_t> Digits(std::string_view text, size_t digits) {
-  if (text.size() != digits || text.find_first_not_of("0123456789") != text.npos) return std::nullopt;
+  if (text.size() != digits || text.find_first_not_of("0123456789") != text.npos)
+    return std::nullopt;
   int64_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc()) return std::nullopt;
@@ -38,7 +39,8 @@ std::optional<LogFileName> ParseLogFileName(std::string_view name) {
   }
   std::optional<int64_t> part = parts.size() == 5 ? Digits(parts[2], 10) : std::nullopt;
   std::optional<int64_t> count = part ? Digits(parts[3], 10) : std::nullopt;
-  if (!count || extension != "parquet" || *part < 1 || *part > *count || *count > 1'000'000) return std::nullopt;
+  if (!count || extension != "parquet" || *part < 1 || *part > *count || *count > 1'000'000)
+    return std::nullopt;
   file.part = static_cast<int>(*part);
   file.parts = static_cast<int>(*count);
   return file;
@@ -46,6 +48,8 @@ std::optional<LogFileName> ParseLogFileName(std::string_view name) {
 
 std::string EntryName(int64_t version) { return fmt::format("{:020}.json", version); }
 
-std::string CheckpointName(int64_t version) { return fmt::format("{:020}.checkpoint.parquet", version); }
+std::string CheckpointName(int64_t version) {
+  return fmt::format("{:020}.checkpoint.parquet", version);
+}
 
 }  // namespace millrace

@@ -11,8 +11,8 @@ namespace millrace {
 struct LogFileName {
   enum class Kind { kEntry, kCheckpoint } kind = Kind::kEntry;
   int64_t version = 0;
-  int part = 1, parts = 1;   // of a checkpoint in several files
-  std::string unique;        // of a V2 checkpoint: each is whole by itself
+  int part = 1, parts = 1;  // of a checkpoint in several files
+  std::string unique;       // of a V2 checkpoint: each is whole by itself
 };
 
 // nullopt: something else (a checksum, a compacted log, a temporary file).

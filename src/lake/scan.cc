@@ -10,17 +10,19 @@ namespace millrace {
 
 namespace {
 
-// Up to here each partition is a branch with constants, which filters on it cut off; beyond, the statement would
-// grow without end, and the values are joined by file name.
+// Up to here each partition is a branch with constants, which filters on it cut off; beyond, the
+// statement would grow without end, and the values are joined by file name.
 constexpr size_t kMaxBranches = 64;
 constexpr const char* kFileColumn = "__millrace_file";
 
 bool IsPartition(const std::string& column, const std::vector<std::string>& partition_by) {
   std::string wanted = ToLower(column);
-  return std::ranges::any_of(partition_by, [&](const auto& name) { return ToLower(name) == wanted; });
+  return std::ranges::any_of(partition_by,
+                             [&](const auto& name) { return ToLower(name) == wanted; });
 }
 
-// The engine takes these for a pattern in any file name; a class of one character is that character.
+// The engine takes these for a pattern in any file name; a class of one character is that
+// character.
 std::string WithoutPatterns(const std::string& uri) {
   std::string plain;
   for (char c : uri) {
@@ -33,25 +35,27 @@ std::string WithoutPatterns(const std::string& uri) {
 std::string NullOf(const Type& type) { return "CAST(NULL AS " + type.ToSql() + ")"; }
 
 std::string PartitionLiteral(const DataFile& file, const Column& column) {
-  auto found = std::ranges::find_if(
-      file.partition, [&](const auto& value) { return ToLower(value.first) == ToLower(column.name); });
+  auto found = std::ranges::find_if(file.partition, [&](const auto& value) {
+    return ToLower(value.first) == ToLower(column.name);
+  });
   if (found == file.partition.end() || !found->second) return NullOf(column.type);
   std::string literal = SqlLiteral(*found->second);
   if (column.type.kind == TypeKind::kBlob) return "encode(" + literal + ")";
   return "CAST(" + literal + " AS " + column.type.ToSql() + ")";
 }
 
-// read_parquet() that looks for the columns by name, casts them, and gives null for what a file lacks, without opening
-// all files first as union_by_name does.
-std::string ReadParquet(const std::vector<const DataFile*>& files, const std::vector<Column>& columns,
-                        const std::string& folder, bool with_file) {
+// read_parquet() that looks for the columns by name, casts them, and gives null for what a file
+// lacks, without opening all files first as union_by_name does.
+std::string ReadParquet(const std::vector<const DataFile*>& files,
+                        const std::vector<Column>& columns, const std::string& folder,
+                        bool with_file) {
   std::vector<std::string> uris, shape;
   for (const DataFile* file : files) {
     uris.push_back(SqlLiteral(WithoutPatterns(FileUri(*file, folder))));
   }
   for (const Column& column : columns) {
-    shape.push_back(SqlLiteral(column.name) + ": {name: " + SqlLiteral(column.name) + ", type: " +
-                    SqlLiteral(column.type.ToSql()) + ", default_value: NULL}");
+    shape.push_back(SqlLiteral(column.name) + ": {name: " + SqlLiteral(column.name) +
+                    ", type: " + SqlLiteral(column.type.ToSql()) + ", default_value: NULL}");
   }
   std::string sql = "read_parquet([" + Join(uris, ", ") + "], hive_partitioning = false";
   if (!shape.empty()) sql += ", schema = MAP {" + Join(shape, ", ") + "}";
@@ -100,8 +104,10 @@ struct Scan {
   }
 
   std::string Branch(const std::vector<const DataFile*>& group) const {
-    std::string list = SelectList([&](const Column& column) { return PartitionLiteral(*group.front(), column); });
-    return list + " FROM " + ReadParquet(group, StoredColumns(), folder, !file_column.empty()) + " AS f";
+    std::string list =
+        SelectList([&](const Column& column) { return PartitionLiteral(*group.front(), column); });
+    return list + " FROM " + ReadParquet(group, StoredColumns(), folder, !file_column.empty()) +
+           " AS f";
   }
 
   std::string Joined() const {
@@ -111,17 +117,20 @@ struct Scan {
       all.push_back(&file);
       std::vector<std::string> values = {SqlLiteral(FileUri(file, folder))};
       for (const Column& column : schema.columns) {
-        if (IsPartition(column.name, partition_by)) values.push_back(PartitionLiteral(file, column));
+        if (IsPartition(column.name, partition_by))
+          values.push_back(PartitionLiteral(file, column));
       }
       rows.push_back("(" + Join(values, ", ") + ")");
     }
     for (const Column& column : schema.columns) {
-      if (IsPartition(column.name, partition_by)) names.push_back("p" + std::to_string(names.size()));
+      if (IsPartition(column.name, partition_by))
+        names.push_back("p" + std::to_string(names.size()));
     }
     size_t next = 1;
     std::string list = SelectList([&](const Column&) { return "p.p" + std::to_string(next++); });
-    return list + " FROM " + ReadParquet(all, StoredColumns(), folder, true) + " AS f JOIN (VALUES " +
-           Join(rows, ", ") + ") AS p(" + Join(names, ", ") + ") ON f." + kFileColumn + " = p.file";
+    return list + " FROM " + ReadParquet(all, StoredColumns(), folder, true) +
+           " AS f JOIN (VALUES " + Join(rows, ", ") + ") AS p(" + Join(names, ", ") + ") ON f." +
+           kFileColumn + " = p.file";
   }
 };
 

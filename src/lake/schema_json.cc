@@ -69,7 +69,8 @@ Result<Type> ParseType(const Json& json, const std::string& column) {
       if (name == spelling) return Type{kind};
     }
     if (std::optional<Type> decimal = ParseDecimal(name)) return *decimal;
-    return Invalid("column '" + column + "' has the type '" + name + "', which Millrace does not read");
+    return Invalid("column '" + column + "' has the type '" + name +
+                   "', which Millrace does not read");
   }
   std::string kind = TextMember(json, "type");
   if (kind == "struct") {
@@ -91,8 +92,8 @@ Result<Type> ParseType(const Json& json, const std::string& column) {
     type.children.push_back(TRY(ParsePart(json, "valueType", "value", column, nullable)));
     return type;
   }
-  return Invalid("column '" + column + "' has a type that Millrace does not read: " +
-                 PrintJson(json).substr(0, 80));
+  return Invalid("column '" + column +
+                 "' has a type that Millrace does not read: " + PrintJson(json).substr(0, 80));
 }
 
 Json FieldsJson(const std::vector<Column>& columns, const Json* earlier);

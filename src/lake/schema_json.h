@@ -12,8 +12,8 @@ namespace millrace {
 
 // kInvalid names the column whose type we do not know.
 Result<Schema> ParseSchemaJson(std::string_view text);
-// `earlier` is the schemaString it replaces, or "": what it says of columns that stay as they are (comments and
-// the like) is kept.
+// `earlier` is the schemaString it replaces, or "": what it says of columns that stay as they are
+// (comments and the like) is kept.
 std::string PrintSchemaJson(const Schema& schema, std::string_view earlier = "");
 
 // Whether a field, at any depth, has this key in its metadata: "delta.invariants".

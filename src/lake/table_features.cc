@@ -11,18 +11,19 @@ namespace {
 
 const std::set<std::string>& ReadableFeatures() {
   static const std::set<std::string> features = {
-      "columnMapping", "deletionVectors",   "timestampNtz",        "typeWidening",
+      "columnMapping", "deletionVectors",      "timestampNtz",        "typeWidening",
       "v2Checkpoint",  "typeWidening-preview", "vacuumProtocolCheck",
   };
   return features;
 }
 
-// Those that ask nothing of us while no property or column uses them are here too: CheckUse() sees to it.
+// Those that ask nothing of us while no property or column uses them are here too: CheckUse() sees
+// to it.
 const std::set<std::string>& WritableFeatures() {
   static const std::set<std::string> features = {
-      "appendOnly",       "invariants",      "checkConstraints",  "changeDataFeed",
-      "generatedColumns", "columnMapping",   "identityColumns",   "deletionVectors",
-      "timestampNtz",     "v2Checkpoint",    "domainMetadata",    "vacuumProtocolCheck",
+      "appendOnly",           "invariants",    "checkConstraints", "changeDataFeed",
+      "generatedColumns",     "columnMapping", "identityColumns",  "deletionVectors",
+      "timestampNtz",         "v2Checkpoint",  "domainMetadata",   "vacuumProtocolCheck",
       "checkpointProtection",
   };
   return features;
@@ -31,9 +32,8 @@ const std::set<std::string>& WritableFeatures() {
 // What a table of these writer versions may use, without a list of features.
 const std::vector<std::pair<int, std::string>>& FeaturesOfVersions() {
   static const std::vector<std::pair<int, std::string>> features = {
-      {2, "appendOnly"},     {2, "invariants"},       {3, "checkConstraints"},
-      {4, "changeDataFeed"}, {4, "generatedColumns"}, {5, "columnMapping"},
-      {6, "identityColumns"}};
+      {2, "appendOnly"},       {2, "invariants"},    {3, "checkConstraints"}, {4, "changeDataFeed"},
+      {4, "generatedColumns"}, {5, "columnMapping"}, {6, "identityColumns"}};
   return features;
 }
 
@@ -121,7 +121,8 @@ bool NeedsForeignReader(const TableState& state) {
 
 Protocol ProtocolFor(const Protocol& base, const Schema& schema) {
   Protocol protocol = base;
-  if (!HasTimestampNtz(schema) || protocol.writer_features.contains("timestampNtz")) return protocol;
+  if (!HasTimestampNtz(schema) || protocol.writer_features.contains("timestampNtz"))
+    return protocol;
   // From versions to lists: what the versions meant must be said by name.
   if (protocol.writer < 7) {
     for (const auto& [version, feature] : FeaturesOfVersions()) {

@@ -1,5 +1,5 @@
-// Which tables we can read and write: protocol versions, table features, and properties that ask something of
-// writers. https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features
+// Which tables we can read and write: protocol versions, table features, and properties that ask
+// something of writers. https://github.com/delta-io/delta/blob/master/PROTOCOL.md#table-features
 #pragma once
 
 #include "base/status.h"

@@ -136,7 +136,8 @@ Result<TableState> TableLog::ReplayFrom(const Listing& listing, int64_t checkpoi
                      "restore the missing file " + EntryPath(state.version + 1));
     }
     Status applied = state.Apply(TRY(ReadEntry(next->first)));
-    if (!applied.ok()) return applied.In("version " + std::to_string(next->first) + " of " + label_);
+    if (!applied.ok())
+      return applied.In("version " + std::to_string(next->first) + " of " + label_);
     ++state.version;
   }
   return state;
@@ -171,7 +172,8 @@ Result<FileInfo> TableLog::CatchUp(TableState& state, FileInfo last) {
 Result<TableStatePtr> TableLog::Latest() {
   if (auto known = context_.cache.Find(folder_)) {
     Result<FileInfo> entry = context_.storage.Stat(EntryPath(known->state->version));
-    bool same = entry.ok() && entry->size == known->entry.size && entry->modified == known->entry.modified;
+    bool same =
+        entry.ok() && entry->size == known->entry.size && entry->modified == known->entry.modified;
     if (same) {
       if (!context_.storage.Stat(EntryPath(known->state->version + 1)).ok()) return known->state;
       auto state = std::make_shared<TableState>(*known->state);
@@ -187,7 +189,8 @@ Result<TableStatePtr> TableLog::Latest() {
   if (newest < 0) return Gone();
   auto state = std::make_shared<TableState>(TRY(Replay(listing, newest)));
   FileInfo last;
-  if (auto entry = listing.entries.find(newest); entry != listing.entries.end()) last = entry->second;
+  if (auto entry = listing.entries.find(newest); entry != listing.entries.end())
+    last = entry->second;
   // Others may have gone on since the listing.
   last = TRY(CatchUp(*state, last));
   TRY(state->CheckWhole().In("table " + label_));
@@ -216,19 +219,19 @@ Result<TableStatePtr> TableLog::At(const AsOf& as_of) {
   return At(TRY(VersionAt(*as_of.time, *latest)));
 }
 
-// The newest version committed at or before `time`: versions are in order of time, so half of those in question
-// fall away with each look.
+// The newest version committed at or before `time`: versions are in order of time, so half of those
+// in question fall away with each look.
 Result<int64_t> TableLog::VersionAt(Time time, const TableState& newest) {
   Listing listing = TRY(List());
   int64_t low = listing.entries.empty() ? newest.version : listing.entries.begin()->first;
   while (low < newest.version && !listing.entries.contains(low + 1)) ++low;
-  int64_t first = low, high = newest.version;   // high is later than `time`
+  int64_t first = low, high = newest.version;  // high is later than `time`
   auto committed = [&](int64_t version) -> Result<Time> {
     return FromMillis(*TRY(ReadEntry(version)).note->timestamp);
   };
   if (low == high || TRY(committed(first)) > time) {
-    return NotFound(label_ + " has no version as old as " + FormatTime(time) + ": its oldest known is " +
-                    std::to_string(first));
+    return NotFound(label_ + " has no version as old as " + FormatTime(time) +
+                    ": its oldest known is " + std::to_string(first));
   }
   while (high - low > 1) {
     int64_t middle = low + (high - low) / 2;

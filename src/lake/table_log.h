@@ -17,12 +17,14 @@
 
 namespace millrace {
 
-// The newest states that this process read, so that the next look reads only the entries since. Thread-safe.
+// The newest states that this process read, so that the next look reads only the entries since.
+// Thread-safe.
 class StateCache {
  public:
   struct Known {
     TableStatePtr state;
-    FileInfo entry;   // the file of the state's last entry: when it is another one, the table was made anew
+    FileInfo entry;  // the file of the state's last entry: when it is another one, the table was
+                     // made anew
   };
   std::optional<Known> Find(const std::string& folder) const;
   // Keeps the newer of the two.
@@ -54,8 +56,8 @@ class TableLog {
 
   // kNotFound when the entry's file does not exist (any more).
   Result<LogEntry> ReadEntry(int64_t version);
-  // Puts the entry of a version. kConflict: somebody else put it first. On any other error the entry may be there or not:
-  // IsThere() tells.
+  // Puts the entry of a version. kConflict: somebody else put it first. On any other error the
+  // entry may be there or not: IsThere() tells.
   Status Put(int64_t version, const std::string& text);
   // Whether the entry of `version` is exactly this text.
   Result<bool> IsThere(int64_t version, const std::string& text);

@@ -46,7 +46,8 @@ Status TableState::Apply(const LogEntry& entry) {
   }
   if (entry.note && entry.note->timestamp) {
     // Versions are in order of time, whatever the writers' clocks said.
-    committed = std::max(FromMillis(*entry.note->timestamp), committed + std::chrono::milliseconds(1));
+    committed =
+        std::max(FromMillis(*entry.note->timestamp), committed + std::chrono::milliseconds(1));
   }
   return Status::Ok();
 }
@@ -54,7 +55,8 @@ Status TableState::Apply(const LogEntry& entry) {
 Status TableState::CheckWhole() const {
   if (metadata.schema_json.empty()) return Invalid("its log has no metaData action");
   for (const std::string& column : metadata.partition_by) {
-    if (!schema.Find(column)) return Invalid("its partition column '" + column + "' is not in its schema");
+    if (!schema.Find(column))
+      return Invalid("its partition column '" + column + "' is not in its schema");
   }
   return Status::Ok();
 }

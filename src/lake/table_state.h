@@ -17,12 +17,12 @@ namespace millrace {
 
 struct AppTransaction {
   int64_t version = 0;
-  std::optional<int64_t> updated;        // milliseconds since 1970
-  std::optional<std::string> position;   // unknown where the entry itself was not read
+  std::optional<int64_t> updated;       // milliseconds since 1970
+  std::optional<std::string> position;  // unknown where the entry itself was not read
 };
 
 struct TableState {
-  int64_t version = -1;                  // -1: the table does not exist yet
+  int64_t version = -1;  // -1: the table does not exist yet
   Time committed;
   Protocol protocol;
   Metadata metadata;
@@ -32,8 +32,8 @@ struct TableState {
   std::map<std::string, AppTransaction> transactions;
   std::map<std::string, std::string> domains;
 
-  // Takes the next entry. Adds before and after a remove of the same file: the later entry counts; within one entry
-  // the protocol allows each file once.
+  // Takes the next entry. Adds before and after a remove of the same file: the later entry counts;
+  // within one entry the protocol allows each file once.
   Status Apply(const LogEntry& entry);
   // Both are there, and the schema is understood: what a whole log must have given.
   Status CheckWhole() const;

@@ -1,0 +1,200 @@
+#include "lake/rewrite.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "lake/file_stats.h"
+#include "lake/file_url.h"
+#include "lake/scan.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr const char* kFile = "__millrace_file";
+
+class Rewrite {
+ public:
+  Rewrite(TableLog& log, const TableState& base, const RewriteRequest& request)
+      : request_(request), base_(base), folder_(log.context().storage.Uri(log.folder())) {
+    for (const std::string& name : request.incoming_columns) incoming_.insert(ToLower(name));
+    for (const auto& [key, add] : base.files) {
+      files_.push_back(ToDataFile(add));
+      adds_.push_back(&add);
+    }
+  }
+
+  Result<Rewritten> Run(TableLog& log, Session& session, const StageOptions& options,
+                        std::stop_token stop) {
+    std::vector<size_t> touched = TRY(Touched(session, stop));
+    Rewritten result;
+    std::vector<DataFile> files;
+    for (size_t i : touched) {
+      files.push_back(files_[i]);
+      result.removed.push_back(*adds_[i]);
+    }
+    std::vector<std::string> parts;
+    if (!files.empty()) parts.push_back(Kept(files));
+    if (!request_.incoming.empty()) parts.push_back(Incoming(files));
+    if (parts.empty()) return result;
+    result.staged =
+        TRY(StageRows(log, session, {Join(parts, " UNION ALL ")}, request_.schema, options, stop));
+    return result;
+  }
+
+ private:
+  bool ByKey() const {
+    return !request_.incoming.empty() &&
+           (request_.mode == Mode::kMerge || request_.mode == Mode::kDeleteInsert);
+  }
+
+  // Merge has no null keys; for the others a null meets a null.
+  std::string KeysMeet() const {
+    const char* meets = request_.mode == Mode::kMerge ? " = " : " IS NOT DISTINCT FROM ";
+    std::vector<std::string> parts;
+    for (const std::string& name : request_.key)
+      parts.push_back("t." + SqlName(name) + meets + "r." + SqlName(name));
+    return Join(parts, " AND ");
+  }
+
+  std::string FromReplacedFile() const {
+    if (request_.replaced_files.empty() || !request_.schema.Find("_source_file")) return "";
+    std::vector<std::string> names;
+    for (const std::string& name : request_.replaced_files) names.push_back(SqlLiteral(name));
+    return "coalesce(t._source_file IN (" + Join(names, ", ") + "), false)";
+  }
+
+  std::string Scan(const std::vector<DataFile>& files, const std::string& file_column = "") const {
+    return "(" +
+           ScanFiles(files, request_.schema, base_.metadata.partition_by, folder_, file_column)
+               .text +
+           ") AS t";
+  }
+
+  // The files that hold a row which goes or changes.
+  Result<std::vector<size_t>> Touched(Session& session, std::stop_token stop) const {
+    std::vector<size_t> touched;
+    if (request_.every_file) {
+      for (size_t i = 0; i < files_.size(); ++i) touched.push_back(i);
+    }
+    std::vector<std::string> looks;
+    if (std::string gone = FromReplacedFile(); !gone.empty()) {
+      looks.push_back("SELECT DISTINCT " + std::string(kFile) + " FROM " + Scan(files_, kFile) +
+                      " WHERE " + gone);
+    }
+    if (ByKey()) {
+      looks.push_back("SELECT DISTINCT " + std::string(kFile) + " FROM " + Scan(files_, kFile) +
+                      " SEMI JOIN " + request_.incoming + " AS r ON " + KeysMeet());
+    }
+    if (request_.every_file || files_.empty() || looks.empty()) return touched;
+    std::set<std::string> uris;
+    for (auto& row : TRY(session.Collect({Join(looks, " UNION ")}, stop)))
+      uris.insert(row[0].value_or(""));
+    for (size_t i = 0; i < files_.size(); ++i) {
+      if (uris.contains(FileUri(files_[i], folder_))) touched.push_back(i);
+    }
+    // A file whose rows were found and whose name was not would keep rows that must go.
+    if (touched.size() != uris.size())
+      return Internal("the engine names a data file otherwise than the log");
+    return touched;
+  }
+
+  // The rows of these files that stay as they are.
+  std::string Kept(const std::vector<DataFile>& files) const {
+    std::vector<std::string> list;
+    for (const Column& column : request_.schema.columns)
+      list.push_back("t." + SqlName(column.name));
+    std::string sql = "SELECT " + Join(list, ", ") + " FROM " + Scan(files);
+    if (ByKey()) sql += " ANTI JOIN " + request_.incoming + " AS r ON " + KeysMeet();
+    if (std::string gone = FromReplacedFile(); !gone.empty()) sql += " WHERE NOT " + gone;
+    return sql;
+  }
+
+  // The incoming rows; columns that they lack keep, in a merge, the value of the row they meet.
+  std::string Incoming(const std::vector<DataFile>& files) const {
+    bool keeps_values = false;
+    std::vector<std::string> list;
+    for (const Column& column : request_.schema.columns) {
+      bool has = incoming_.contains(ToLower(column.name));
+      bool keeps = !has && request_.mode == Mode::kMerge && !files.empty();
+      keeps_values = keeps_values || keeps;
+      std::string value = "r." + SqlName(column.name);
+      if (!has)
+        value = keeps ? "t." + SqlName(column.name) : "CAST(NULL AS " + column.type.ToSql() + ")";
+      list.push_back(value + " AS " + SqlName(column.name));
+    }
+    std::string sql = "SELECT " + Join(list, ", ") + " FROM " + request_.incoming + " AS r";
+    if (!keeps_values) return sql;
+    std::string met = Scan(files);
+    if (std::string gone = FromReplacedFile(); !gone.empty())
+      met = "(SELECT * FROM " + met + " WHERE NOT " + gone + ") AS t";
+    return sql + " LEFT JOIN " + met + " ON " + KeysMeet();
+  }
+
+  const RewriteRequest& request_;
+  const TableState& base_;
+  const std::string folder_;
+  std::set<std::string> incoming_;  // column names in lower case
+  std::vector<DataFile> files_;
+  std::vector<const AddFile*> adds_;  // of the same index
+};
+
+// What a failed write left, at any depth. Best effort.
+void RemoveWithPrefix(TableLog& log, const std::string& prefix) {
+  Storage& storage = log.context().storage;
+  Result<std::vector<FileInfo>> files = storage.List(log.folder());
+  if (!files.ok()) return;
+  for (const FileInfo& file : *files) {
+    if (file.path.substr(file.path.rfind('/') + 1).starts_with(prefix))
+      (void)storage.Remove(file.path);
+  }
+}
+
+}  // namespace
+
+Result<StagedFiles> StageRows(TableLog& log, Session& session, const Sql& sql, const Schema& schema,
+                              const StageOptions& options, std::stop_token stop) {
+  Storage& storage = log.context().storage;
+  TRY(storage.MakeFolder(log.folder()));
+  std::string folder = storage.Uri(log.folder());
+  // The name is the write's own: what a killed write left is never taken for another's.
+  ParquetOptions parquet{.folder = folder,
+                         .prefix = "part-" + NewUuid() + "-",
+                         .partition_by = options.partition_by,
+                         .compression = options.compression,
+                         .target_file_size = options.target_file_size};
+  Result<std::vector<ParquetFile>> written = session.WriteParquet(sql, parquet, stop);
+  if (!written.ok()) RemoveWithPrefix(log, parquet.prefix);
+  std::vector<ParquetFile> files = TRY(std::move(written));
+  StagedFiles staged;
+  std::vector<std::string> paths;
+  for (const ParquetFile& file : files) {
+    AddFile add = TRY(ToAddFile(file, folder, schema, log.context().clock.Now()));
+    paths.push_back(log.folder() + "/" + DecodePath(add.path));
+    staged.rows += file.rows;
+    staged.bytes += file.size;
+    staged.adds.push_back(std::move(add));
+  }
+  // Durable before any entry names them: a log must not outlive its data.
+  if (Status synced = storage.Sync(paths); !synced.ok()) {
+    RemoveStaged(log, staged.adds);
+    return synced;
+  }
+  return staged;
+}
+
+void RemoveStaged(TableLog& log, const std::vector<AddFile>& adds) {
+  for (const AddFile& add : adds) {
+    (void)log.context().storage.Remove(log.folder() + "/" + DecodePath(add.path));
+  }
+}
+
+Result<Rewritten> RewriteFiles(TableLog& log, Session& session, const TableState& base,
+                               const RewriteRequest& request, const StageOptions& options,
+                               std::stop_token stop) {
+  return Rewrite(log, base, request).Run(log, session, options, stop);
+}
+
+}  // namespace millrace

@@ -1,0 +1,79 @@
+#include <set>
+
+#include "base/failpoint.h"
+#include "lake/file_url.h"
+#include "lake/maintenance.h"
+#include "lake/table_features.h"
+
+namespace millrace {
+
+namespace {
+
+// Files that go: a temporary one of a writer that was killed, wherever it lies; a data file that no
+// entry names any more. Not those of the log, nor what other tools keep in hidden folders.
+bool MayGo(const std::string& path, bool& temporary) {
+  std::string name = path.substr(path.rfind('/') + 1);
+  temporary = name.starts_with('.') && name.ends_with(".tmp");
+  if (temporary) return true;
+  size_t start = 0;
+  while (start < path.size()) {
+    // A partition folder may begin with '_' as its column does; then it has a '='.
+    size_t end = std::min(path.find('/', start), path.size());
+    std::string part = path.substr(start, end - start);
+    bool hidden = part.starts_with('_') || part.starts_with('.');
+    if (hidden && part.find('=') == part.npos) return false;
+    start = end + 1;
+  }
+  return true;
+}
+
+// Relative paths of all files that some version since `cutoff` has or had. The entries are asked
+// one by one, newest first, rather than the tombstones alone: checkpoints forget those.
+Result<std::set<std::string>> NeededSince(TableLog& log, const TableState& latest, Time cutoff) {
+  std::set<std::string> needed;
+  for (const auto& [key, add] : latest.files) needed.insert(DecodePath(add.path));
+  for (const auto& [key, remove] : latest.tombstones) {
+    // Without a time it counts as old, as the protocol says.
+    if (FromMillis(remove.deleted.value_or(0)) >= cutoff) needed.insert(DecodePath(remove.path));
+  }
+  for (int64_t version = latest.version; version >= 0; --version) {
+    Result<LogEntry> entry = log.ReadEntry(version);
+    if (entry.code() == Code::kNotFound) break;
+    LogEntry read = TRY(std::move(entry));
+    if (FromMillis(*read.note->timestamp) < cutoff) break;
+    // What this version removed was there until then.
+    for (const RemoveFile& remove : read.removes) needed.insert(DecodePath(remove.path));
+    for (const AddFile& add : read.adds) needed.insert(DecodePath(add.path));
+  }
+  return needed;
+}
+
+}  // namespace
+
+// Looks at the folder before it looks at the log: a file that a writer commits in between is then
+// either not listed or already named. The age of what no entry names protects writers at work:
+// `retention` must be longer than a write takes.
+Result<VacuumResult> VacuumTable(TableLog& log, Micros retention, bool dry_run, Time now) {
+  if (retention < Micros(0)) return Invalid("the retention of a vacuum must not be negative");
+  Storage& storage = log.context().storage;
+  std::vector<FileInfo> files = TRY(storage.List(log.folder()));
+  TableStatePtr latest = TRY(log.Latest());
+  TRY(CheckWritable(*latest, WriteKind::kAppend).In(log.label()));
+  Time cutoff = now - retention;
+  std::set<std::string> needed = TRY(NeededSince(log, *latest, cutoff));
+  VacuumResult result;
+  for (const FileInfo& file : files) {
+    std::string path = file.path.substr(log.folder().size() + 1);
+    bool temporary = false;
+    if (!MayGo(path, temporary) || needed.contains(path) || file.modified > cutoff) continue;
+    ++result.files;
+    result.bytes += file.size;
+    result.paths.push_back(path);
+    if (dry_run) continue;
+    TRY(Failpoint("lake.vacuum.each"));
+    TRY(storage.Remove(file.path));
+  }
+  return result;
+}
+
+}  // namespace millrace
