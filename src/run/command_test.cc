@@ -20,7 +20,9 @@ class CommandTest : public testing::Test {
 
   Status Shell(const std::string& script, std::stop_token stop = {}, int64_t max_log = 1 << 20) {
     TaskLog log(SystemClock(), folder_ + "/task.log", max_log);
-    return RunCommand({.arguments = {"sh", "-c", script}, .environment = {{"MILLRACE_TASK", "p/t"}}, .folder = folder_},
+    return RunCommand({.arguments = {"sh", "-c", script},
+                       .environment = {{"MILLRACE_TASK", "p/t"}},
+                       .folder = folder_},
                       log, stop);
   }
   std::string Log() {
@@ -54,7 +56,9 @@ TEST_F(CommandTest, TellsHowItFailed) {
   EXPECT_NE(Shell("kill -SEGV $$").message().find("signal Segmentation fault"), std::string::npos);
 
   TaskLog log(SystemClock(), folder_ + "/task.log");
-  status = RunCommand({.arguments = {"millrace-has-no-such-program"}, .environment = {}, .folder = folder_}, log, {});
+  status = RunCommand(
+      {.arguments = {"millrace-has-no-such-program"}, .environment = {}, .folder = folder_}, log,
+      {});
   EXPECT_EQ(status.code(), Code::kNotFound) << status.ToString();
 }
 
@@ -66,14 +70,17 @@ TEST_F(CommandTest, AStopEndsAllOfItsGroup) {
   });
   auto begin = std::chrono::steady_clock::now();
   // Deaf to SIGTERM and chatty, as is its child.
-  Status status = Shell("trap '' TERM; (while :; do echo x; sleep 0.01; done) & echo $! > child; wait; while :; do echo y; sleep 0.01; done",
-                        stop.get_token());
+  Status status = Shell(
+      "trap '' TERM; (while :; do echo x; sleep 0.01; done) & echo $! > child; wait; while :; do "
+      "echo y; sleep 0.01; done",
+      stop.get_token());
   EXPECT_EQ(status.code(), Code::kCanceled);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1200));
   pid_t child = 0;
   std::ifstream(folder_ + "/child") >> child;
   ASSERT_GT(child, 0);
-  for (int i = 0; i < 100 && Runs(child); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 100 && Runs(child); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_FALSE(Runs(child)) << "the command's child " << child << " still runs";
 }
 

@@ -18,7 +18,8 @@ class Deadline {
   // Also stops when `parent` does. Without a time-out it costs nothing.
   Deadline(std::optional<Micros> timeout, std::stop_token parent)
       : pass_on_(parent, [this] { source_.request_stop(); }) {
-    if (timeout) watch_ = std::jthread([this, timeout](std::stop_token ended) { Watch(*timeout, ended); });
+    if (timeout)
+      watch_ = std::jthread([this, timeout](std::stop_token ended) { Watch(*timeout, ended); });
   }
 
   std::stop_token token() const { return source_.get_token(); }

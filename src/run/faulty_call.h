@@ -16,7 +16,7 @@ auto FaultyCall(std::string_view room, std::string_view method, Call call) -> de
   TRY(Failpoint(point + ".before"));
   auto result = call();
   if (!result.ok()) return result;
-  TRY(Failpoint(point + ".after"));   // the call was made, its caller is told that it failed
+  TRY(Failpoint(point + ".after"));  // the call was made, its caller is told that it failed
   return result;
 }
 

@@ -12,7 +12,8 @@ class FaultySink final : public Sink {
       : sink_(std::move(sink)), room_("sink." + connector) {}
 
   Status Probe(std::stop_token stop) override { return sink_->Probe(stop); }
-  Result<std::optional<Committed>> LastCommit(std::string_view task, std::stop_token stop) override {
+  Result<std::optional<Committed>> LastCommit(std::string_view task,
+                                              std::stop_token stop) override {
     return FaultyCall(room_, "LastCommit", [&] { return sink_->LastCommit(task, stop); });
   }
   Status Open(const Schema& schema, const WriteIntent& intent, std::stop_token stop) override {
@@ -24,7 +25,8 @@ class FaultySink final : public Sink {
   Result<WriteCount> WriteFrom(Session& session, const Sql& rows, std::stop_token stop) override {
     return FaultyCall(room_, "WriteFrom", [&] { return sink_->WriteFrom(session, rows, stop); });
   }
-  Result<WriteCount> TakeFiles(const std::vector<std::string>& paths, std::stop_token stop) override {
+  Result<WriteCount> TakeFiles(const std::vector<std::string>& paths,
+                               std::stop_token stop) override {
     return FaultyCall(room_, "TakeFiles", [&] { return sink_->TakeFiles(paths, stop); });
   }
   Status Commit(const CommitInfo& commit, std::stop_token stop) override {

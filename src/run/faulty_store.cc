@@ -16,7 +16,8 @@ class FaultyStore final : public Store {
   Status CreateRun(const RunRecord& run, const std::vector<TaskRecord>& tasks) override {
     return FaultyCall("store", "CreateRun", [&] { return store_.CreateRun(run, tasks); });
   }
-  Status MoveRun(const RunId& id, RunState from, RunState to, Time now, std::string_view error) override {
+  Status MoveRun(const RunId& id, RunState from, RunState to, Time now,
+                 std::string_view error) override {
     return FaultyCall("store", "MoveRun", [&] { return store_.MoveRun(id, from, to, now, error); });
   }
   Status MoveTask(const RunId& run, std::string_view task, TaskState from, TaskState to, Time now,
@@ -63,11 +64,17 @@ class FaultyStore final : public Store {
   Result<std::optional<CommitRecord>> LastCommit(std::string_view task) override {
     return FaultyCall("store", "LastCommit", [&] { return store_.LastCommit(task); });
   }
-  Result<std::vector<CommitRecord>> Commits(const RunId& run) override { return store_.Commits(run); }
+  Result<std::vector<CommitRecord>> Commits(const RunId& run) override {
+    return store_.Commits(run);
+  }
   Result<std::vector<CheckRecord>> Checks(const RunId& run) override { return store_.Checks(run); }
-  Result<std::vector<MetricRecord>> Metrics(const RunId& run) override { return store_.Metrics(run); }
+  Result<std::vector<MetricRecord>> Metrics(const RunId& run) override {
+    return store_.Metrics(run);
+  }
   Result<std::vector<LineageRecord>> Lineage() override { return store_.Lineage(); }
-  Result<std::vector<FileRecord>> Files(std::string_view task) override { return store_.Files(task); }
+  Result<std::vector<FileRecord>> Files(std::string_view task) override {
+    return store_.Files(task);
+  }
 
  private:
   Store& store_;

@@ -13,16 +13,17 @@ namespace {
 constexpr const char* kReadAgain = "`--full-refresh` reads everything again and replaces it";
 
 bool IsIncremental(const Task& task) {
-  return std::any_of(task.inputs.begin(), task.inputs.end(), [](const Input& input) { return input.incremental; });
+  return std::any_of(task.inputs.begin(), task.inputs.end(),
+                     [](const Input& input) { return input.incremental; });
 }
 
 bool IsStore(const std::string& table) { return ToLower(table).starts_with("millrace."); }
 
 // How the targets stand to the newest commit of the store.
 struct Standing {
-  int64_t newest = 0;            // of all targets
-  std::vector<std::string> without;   // targets that have nothing of this task
-  std::vector<std::string> behind;    // targets that have some, but not all
+  int64_t newest = 0;                // of all targets
+  std::vector<std::string> without;  // targets that have nothing of this task
+  std::vector<std::string> behind;   // targets that have some, but not all
 };
 
 Standing StandingOf(const Walk& walk, int64_t sequence) {
@@ -30,8 +31,10 @@ Standing StandingOf(const Walk& walk, int64_t sequence) {
   for (const WalkOutput& output : walk.outputs) {
     int64_t has = output.last ? output.last->sequence : 0;
     standing.newest = std::max(standing.newest, has);
-    if (has == 0) standing.without.push_back(output.sink->Target());
-    else if (has < sequence) standing.behind.push_back(output.sink->Target());
+    if (has == 0)
+      standing.without.push_back(output.sink->Target());
+    else if (has < sequence)
+      standing.behind.push_back(output.sink->Target());
   }
   return standing;
 }
@@ -43,8 +46,10 @@ Result<Decision> Adopt(const Walk& walk, const CommitId& id, const Wishes& wishe
   Result<CommitRecord> kept = Invalid("no target kept its position");
   bool all = true;
   for (const WalkOutput& output : walk.outputs) {
-    if (!output.Has(id)) all = false;
-    else where = output.sink->Target();
+    if (!output.Has(id))
+      all = false;
+    else
+      where = output.sink->Target();
     if (output.Has(id) && !kept.ok()) kept = ReadPosition(id, output.last->position);
   }
   decision.warning = where + " has commit " + std::to_string(id.sequence) + " of " + id.task +
@@ -68,42 +73,51 @@ Result<Decision> Adopt(const Walk& walk, const CommitId& id, const Wishes& wishe
 Decision CompleteOrAbandon(const Walk& walk, const CommitRecord& planned, const Wishes& wishes) {
   bool same = planned.definition == walk.task.definition;
   if (!walk.AnyHas(planned.id) && (!same || wishes.full_refresh)) {
-    return {.kind = Decision::Kind::kAbandon, .reason = "what run " + planned.run + " planned is given up", .interval = {planned, true}};
+    return {.kind = Decision::Kind::kAbandon,
+            .reason = "what run " + planned.run + " planned is given up",
+            .interval = {planned, true}};
   }
   Decision decision{.kind = Decision::Kind::kComplete,
                     .reason = "run " + planned.run + " ended before it was committed",
                     .interval = {planned, true}};
-  // One target has the rows already. The others get the range once, too, though by the definition of today.
+  // One target has the rows already. The others get the range once, too, though by the definition
+  // of today.
   if (!same && !walk.AllHave(planned.id)) {
-    decision.warning = "the definition changed while commit " + std::to_string(planned.id.sequence) +
-                       " was unfinished: the targets that lack it get its rows by the new definition";
+    decision.warning =
+        "the definition changed while commit " + std::to_string(planned.id.sequence) +
+        " was unfinished: the targets that lack it get its rows by the new definition";
   }
   return decision;
 }
 
 // Everything that stands where the last commit ended makes the list empty.
-std::vector<std::string> Changes(const Walk& walk, const CommitRecord& last, const CommitRecord& next) {
+std::vector<std::string> Changes(const Walk& walk, const CommitRecord& last,
+                                 const CommitRecord& next) {
   std::vector<std::string> changes;
   for (const WalkInput& input : walk.inputs) {
     const std::string& name = input.input->name;
     auto before = last.end.find(name), now = next.end.find(name);
     if (before != last.end.end() && before->second == now->second) continue;
     const std::string& reads = input.input->traits.reads;
-    changes.push_back(ParseTableName(reads).ok() ? reads + " has a new version" : "input '" + name + "' has new data");
+    changes.push_back(ParseTableName(reads).ok() ? reads + " has a new version"
+                                                 : "input '" + name + "' has new data");
   }
   for (const Pin& pin : walk.pins) {
-    bool own = std::find(walk.task.writes.begin(), walk.task.writes.end(), pin.table) != walk.task.writes.end();
+    bool own = std::find(walk.task.writes.begin(), walk.task.writes.end(), pin.table) !=
+               walk.task.writes.end();
     auto before = last.end.find(pin.table), now = next.end.find(pin.table);
-    if (own || now == next.end.end()) continue;   // its own commits are no news to it
+    if (own || now == next.end.end()) continue;  // its own commits are no news to it
     if (before != last.end.end() && before->second == now->second) continue;
     std::string change = pin.table + " has a new version";
-    if (std::find(changes.begin(), changes.end(), change) == changes.end()) changes.push_back(change);
+    if (std::find(changes.begin(), changes.end(), change) == changes.end())
+      changes.push_back(change);
   }
   return changes;
 }
 
 // Why it runs whatever its inputs are; "": only if they changed.
-std::string StandingReason(const Walk& walk, const std::optional<CommitRecord>& last, const Wishes& wishes) {
+std::string StandingReason(const Walk& walk, const std::optional<CommitRecord>& last,
+                           const Wishes& wishes) {
   if (wishes.full_refresh) return "full refresh";
   if (wishes.force) return "forced";
   if (walk.OnlyChecks() || walk.outputs.empty()) return "it has no target";
@@ -120,13 +134,14 @@ Status CheckTargets(const Walk& walk, const Standing& standing, bool same_defini
     lost.insert(lost.end(), standing.without.begin(), standing.without.end());
   }
   if (lost.empty()) return Status::Ok();
-  return Invalid(Join(lost, " and ") + " lost rows that the task wrote: it was restored, or removed",
-                 std::string(kReadAgain));
+  return Invalid(
+      Join(lost, " and ") + " lost rows that the task wrote: it was restored, or removed",
+      std::string(kReadAgain));
 }
 
 // The range and the present of the next commit.
-Result<CommitRecord> NextCommit(Walk& walk, const std::optional<CommitRecord>& last, bool from_start, bool refresh,
-                                std::stop_token stop) {
+Result<CommitRecord> NextCommit(Walk& walk, const std::optional<CommitRecord>& last,
+                                bool from_start, bool refresh, std::stop_token stop) {
   CommitRecord next{.id = {walk.task.key, last ? last->id.sequence + 1 : 1},
                     .run = walk.run.record.id,
                     .now = walk.run.Now(),
@@ -135,7 +150,8 @@ Result<CommitRecord> NextCommit(Walk& walk, const std::optional<CommitRecord>& l
   for (WalkInput& input : walk.inputs) {
     const std::string& name = input.input->name;
     std::optional<Position> begin;
-    if (input.input->incremental && last && !from_start && last->end.contains(name)) begin = last->end.at(name);
+    if (input.input->incremental && last && !from_start && last->end.contains(name))
+      begin = last->end.at(name);
     auto latest = input.source->Latest(begin, stop);
     if (!latest.ok()) return latest.status().In("input '" + name + "'");
     next.end[name] = *std::move(latest);
@@ -163,22 +179,29 @@ Result<Decision> Decide(Walk& walk, const Wishes& wishes, std::stop_token stop) 
   if (last && incremental && !wishes.full_refresh) TRY(CheckTargets(walk, standing, same));
 
   Decision decision{.kind = Decision::Kind::kRun, .reason = StandingReason(walk, last, wishes)};
-  decision.interval.commit = TRY(NextCommit(walk, last, nothing_there || wishes.full_refresh, wishes.full_refresh, stop));
+  decision.interval.commit =
+      TRY(NextCommit(walk, last, nothing_there || wishes.full_refresh, wishes.full_refresh, stop));
   std::vector<std::string> changes;
   if (last) changes = Changes(walk, *last, decision.interval.commit);
   if (last && incremental && !same && !nothing_there) {
-    decision.warning = "the definition changed: it applies to new rows only (" + std::string(kReadAgain) + ")";
+    decision.warning =
+        "the definition changed: it applies to new rows only (" + std::string(kReadAgain) + ")";
   }
   if (!decision.reason.empty()) return decision;
 
   bool only_new_rows = incremental && !nothing_there;
-  if (nothing_there) decision.reason = standing.without.front() + " has nothing of this task";
-  else if (!standing.without.empty() || !standing.behind.empty()) decision.reason = "a target lacks its rows";
-  else if (!same && !only_new_rows) decision.reason = "its definition changed";
-  else if (!changes.empty()) decision.reason = Join(changes, ", ");
+  if (nothing_there)
+    decision.reason = standing.without.front() + " has nothing of this task";
+  else if (!standing.without.empty() || !standing.behind.empty())
+    decision.reason = "a target lacks its rows";
+  else if (!same && !only_new_rows)
+    decision.reason = "its definition changed";
+  else if (!changes.empty())
+    decision.reason = Join(changes, ", ");
   if (decision.reason.empty()) {
     decision.kind = Decision::Kind::kSkip;
-    decision.reason = same ? "nothing changed" : "no new rows, and its changed definition applies to these only";
+    decision.reason =
+        same ? "nothing changed" : "no new rows, and its changed definition applies to these only";
   }
   return decision;
 }

@@ -14,16 +14,16 @@ class Walk;
 // One trip of a task's rows, from a range of its inputs to one commit.
 struct Interval {
   CommitRecord commit;
-  bool replay = false;   // planned before: the same range, the same present, the same id
+  bool replay = false;  // planned before: the same range, the same present, the same id
 };
 
 struct Decision {
   enum class Kind {
-    kSkip,       // nothing changed
-    kRun,        // the interval is the next one
-    kComplete,   // the interval was planned and not finished
-    kAbandon,    // it was planned, no target has it, and nobody wants it any more; then decide again
-    kAdopt,      // targets have a commit that the store does not know; then decide again
+    kSkip,      // nothing changed
+    kRun,       // the interval is the next one
+    kComplete,  // the interval was planned and not finished
+    kAbandon,   // it was planned, no target has it, and nobody wants it any more; then decide again
+    kAdopt,     // targets have a commit that the store does not know; then decide again
   };
   Kind kind = Kind::kSkip;
   std::string reason;

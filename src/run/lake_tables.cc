@@ -2,7 +2,8 @@
 
 namespace millrace {
 
-Status DefineLakeTables(Session& session, Lake& lake, const std::vector<std::string>& tables, const AsOf& as_of) {
+Status DefineLakeTables(Session& session, Lake& lake, const std::vector<std::string>& tables,
+                        const AsOf& as_of) {
   for (const std::string& text : tables) {
     TableName name = TRY(ParseTableName(text));
     std::unique_ptr<Table> table = lake.Open(name);

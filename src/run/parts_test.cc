@@ -1,4 +1,5 @@
-// The small parts of run/: retries, positions, routes, rejects, records as rows, the choice of tasks, logs.
+// The small parts of run/: retries, positions, routes, rejects, records as rows, the choice of
+// tasks, logs.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -41,7 +42,8 @@ TEST(Retry, OnlyWhatMayPass) {
   for (Code code : {Code::kUnavailable, Code::kConflict, Code::kExhausted}) {
     EXPECT_TRUE(RetryAfter(task, 1, {code, ""}).has_value()) << CodeName(code);
   }
-  for (Code code : {Code::kInvalid, Code::kNotFound, Code::kRejected, Code::kQuality, Code::kCanceled, Code::kInternal}) {
+  for (Code code : {Code::kInvalid, Code::kNotFound, Code::kRejected, Code::kQuality,
+                    Code::kCanceled, Code::kInternal}) {
     EXPECT_FALSE(RetryAfter(task, 1, {code, ""}).has_value()) << CodeName(code);
   }
   task.command = {"false"};
@@ -50,7 +52,8 @@ TEST(Retry, OnlyWhatMayPass) {
 }
 
 TEST(Positions, ComeBack) {
-  CommitRecord commit{.id = {"p/t", 3}, .run = "r1", .now = *ParseTime("2026-01-02"), .definition = "d"};
+  CommitRecord commit{
+      .id = {"p/t", 3}, .run = "r1", .now = *ParseTime("2026-01-02"), .definition = "d"};
   commit.end["input"] = Position{"{\"files\": [\"a \\\"b\\\"\"]}"};
   commit.end["bronze.t"] = Position{"12"};
   CommitRecord back = ReadPosition(commit.id, WritePosition(commit)).value();
@@ -59,7 +62,8 @@ TEST(Positions, ComeBack) {
   EXPECT_EQ(back.run, "r1");
   EXPECT_EQ(back.definition, "d");
   EXPECT_TRUE(back.finished);
-  for (const char* bad : {"", "7", "{}", "{\"now\":\"2026-01-02\"}", "{\"now\":\"2026-01-02\",\"end\":{\"a\":1}}", "[[["}) {
+  for (const char* bad : {"", "7", "{}", "{\"now\":\"2026-01-02\"}",
+                          "{\"now\":\"2026-01-02\",\"end\":{\"a\":1}}", "[[["}) {
     EXPECT_EQ(ReadPosition(commit.id, bad).code(), Code::kInvalid) << bad;
   }
   commit.end["input"].token.assign(2 << 20, 'x');
@@ -72,7 +76,8 @@ TEST(Deadline, StopsByItselfOrWithItsParent) {
   while (!soon.token().stop_requested()) std::this_thread::yield();
   EXPECT_TRUE(soon.expired());
 
-  Deadline later(std::chrono::hours(1), parent.get_token()), never(std::nullopt, parent.get_token());
+  Deadline later(std::chrono::hours(1), parent.get_token()),
+      never(std::nullopt, parent.get_token());
   EXPECT_FALSE(later.token().stop_requested());
   parent.request_stop();
   EXPECT_TRUE(later.token().stop_requested());
@@ -98,8 +103,10 @@ TEST(TaskLog, AppendsUpToItsLimit) {
 
 TEST(TaskLog, KeysAreFiles) {
   Project project{.folder = "/p"};
-  EXPECT_EQ(TaskLogPath(project, "r", "flights/bronze[table=a]"), "/p/.millrace/runs/r/bronze[table=a].log");
-  std::string odd = TaskLogPath(project, "r", "p/t[x=../../a]"), other = TaskLogPath(project, "r", "p/t[x=...../a]");
+  EXPECT_EQ(TaskLogPath(project, "r", "flights/bronze[table=a]"),
+            "/p/.millrace/runs/r/bronze[table=a].log");
+  std::string odd = TaskLogPath(project, "r", "p/t[x=../../a]"),
+              other = TaskLogPath(project, "r", "p/t[x=...../a]");
   EXPECT_EQ(odd.find("..", std::string("/p/.millrace/runs/r/").size() + 40), std::string::npos);
   EXPECT_EQ(std::filesystem::path(odd).parent_path(), "/p/.millrace/runs/r");
   EXPECT_NE(odd, other);
@@ -128,7 +135,8 @@ TEST_F(OnEngine, RoutesEachRowToWhoeverTakesIt) {
   Sql rows{"SELECT * FROM (VALUES (1), (2), (3), (4), (NULL)) t(n)"};
   auto taken = [&](size_t index) {
     std::string all;
-    for (const auto& row : Rows("SELECT n FROM (" + RowsFor(targets, index, rows, {}).text + "\n) ORDER BY n NULLS LAST")) {
+    for (const auto& row : Rows("SELECT n FROM (" + RowsFor(targets, index, rows, {}).text +
+                                "\n) ORDER BY n NULLS LAST")) {
       all += row[0].value_or("-");
     }
     return all;
@@ -140,16 +148,21 @@ TEST_F(OnEngine, RoutesEachRowToWhoeverTakesIt) {
 }
 
 TEST_F(OnEngine, RejectsOfAllKindsHaveOneShape) {
-  Schema rows = SchemaOf(*session_, {"SELECT 1::INTEGER AS id, 'x' AS name, '' AS _source_file"}).value();
-  std::vector<Sql> parts = {{"SELECT 7 AS id, 'a' AS name, 'f.csv' AS _source_file, 'range(id)' AS _rule, 'id = 7' AS _reason"},
-                            {"SELECT 'csv' AS _rule, 'too many' AS _reason, 'f.csv' AS _source_file, 12 AS _line, 'raw' AS _raw"}};
+  Schema rows =
+      SchemaOf(*session_, {"SELECT 1::INTEGER AS id, 'x' AS name, '' AS _source_file"}).value();
+  std::vector<Sql> parts = {{"SELECT 7 AS id, 'a' AS name, 'f.csv' AS _source_file, 'range(id)' AS "
+                             "_rule, 'id = 7' AS _reason"},
+                            {"SELECT 'csv' AS _rule, 'too many' AS _reason, 'f.csv' AS "
+                             "_source_file, 12 AS _line, 'raw' AS _raw"}};
   Time now = *ParseTime("2026-11-21 06:50:52.5");
   Sql all = RejectRows(*session_, rows, parts, now, "r1").value();
   Schema shape = SchemaOf(*session_, all).value();
-  EXPECT_EQ(shape.Names(), (std::vector<std::string>{"id", "name", "_rule", "_reason", "_rejected_at", "_run_id",
-                                                     "_source_file", "_line", "_raw"}));
-  Collected got = Rows("SELECT id, name, _rule, epoch_us(_rejected_at), _run_id, _source_file, _line, _raw FROM (" +
-                       all.text + ") ORDER BY id");
+  EXPECT_EQ(shape.Names(),
+            (std::vector<std::string>{"id", "name", "_rule", "_reason", "_rejected_at", "_run_id",
+                                      "_source_file", "_line", "_raw"}));
+  Collected got = Rows(
+      "SELECT id, name, _rule, epoch_us(_rejected_at), _run_id, _source_file, _line, _raw FROM (" +
+      all.text + ") ORDER BY id");
   ASSERT_EQ(got.size(), 2u);
   EXPECT_EQ(got[0][0], "7");
   EXPECT_EQ(got[0][3], std::to_string(now.time_since_epoch().count()));
@@ -166,8 +179,9 @@ TEST_F(OnEngine, RejectsOfAllKindsHaveOneShape) {
 
 TEST_F(OnEngine, UnreadableRecordsFailATaskThatPutsNoneAside) {
   EXPECT_TRUE(RefuseRejects(*session_, {}, {}).ok());
-  Sql part{"SELECT 'csv' AS _rule, 'r' || n AS _reason, 'f.csv' AS _source_file, n AS _line, '' AS _raw "
-           "FROM (VALUES (9), (4), (12)) t(n)"};
+  Sql part{
+      "SELECT 'csv' AS _rule, 'r' || n AS _reason, 'f.csv' AS _source_file, n AS _line, '' AS _raw "
+      "FROM (VALUES (9), (4), (12)) t(n)"};
   Status status = RefuseRejects(*session_, {part, {part.text + " WHERE n > 99"}}, {});
   EXPECT_EQ(status.code(), Code::kRejected);
   EXPECT_EQ(status.message(), "3 records could not be read, the first in f.csv, line 4: r4");
@@ -187,28 +201,38 @@ class NoLake final : public Lake {
 TEST_F(OnEngine, TheStoreIsTablesInSql) {
   std::string folder = testing::TempDir() + "millrace-tables-" + NewUuid();
   auto store = OpenSqliteStore(folder + "/store.db").value();
-  RunRecord run{.id = "r1", .pipeline = "p", .pipeline_file = "p.yml", .started = *ParseTime("2026-01-01")};
+  RunRecord run{
+      .id = "r1", .pipeline = "p", .pipeline_file = "p.yml", .started = *ParseTime("2026-01-01")};
   ASSERT_TRUE(store->CreateRun(run, {{.task = "p/a"}, {.task = "p/b[x=1]"}}).ok());
   ASSERT_TRUE(store->UpdateTask({.run = "r1", .task = "p/a", .rows_in = 3}).ok());
-  ASSERT_TRUE(store->AddCheck({.run = "r1", .task = "p/a", .check = "not_null(id)", .passed = false}).ok());
-  ASSERT_TRUE(store->AddFiles({{.task = "p/a", .input = "input", .path = "a.csv", .size = 4, .run = "r1"}}).ok());
+  ASSERT_TRUE(
+      store->AddCheck({.run = "r1", .task = "p/a", .check = "not_null(id)", .passed = false}).ok());
+  ASSERT_TRUE(
+      store->AddFiles({{.task = "p/a", .input = "input", .path = "a.csv", .size = 4, .run = "r1"}})
+          .ok());
   ASSERT_TRUE(store->AddMetric({"r1", "p/a", "seconds_reading", 0.5}).ok());
   ASSERT_TRUE(store->SetLineage("p", {{"p", "p/a", "bronze.a", true}}).ok());
   ASSERT_TRUE(store->PlanCommit({.id = {"p/a", 1}, .run = "r1"}).ok());
   NoLake lake(folder);
   std::vector<std::string> names = {"bronze.unknown"};
-  for (const char* name : {"checks", "commits", "files", "landing", "lineage", "metrics", "runs", "tasks"}) {
+  for (const char* name :
+       {"checks", "commits", "files", "landing", "lineage", "metrics", "runs", "tasks"}) {
     names.push_back(std::string("millrace.") + name);
   }
   Status status = DefineStoreTables(*session_, *store, lake, names, {});
   ASSERT_TRUE(status.ok()) << status.ToString();
-  EXPECT_EQ(Rows("SELECT a.name, a.rows_in, b.name FROM millrace.tasks a, millrace.tasks b WHERE a.rows_in > b.rows_in"),
+  EXPECT_EQ(Rows("SELECT a.name, a.rows_in, b.name FROM millrace.tasks a, millrace.tasks b WHERE "
+                 "a.rows_in > b.rows_in"),
             (Collected{{"a", "3", "b[x=1]"}}));
-  EXPECT_EQ(Rows("SELECT state, ended IS NULL, year(started) FROM millrace.runs"), (Collected{{"running", "true", "2026"}}));
-  EXPECT_EQ(Rows("SELECT rule FROM millrace.checks WHERE NOT passed"), (Collected{{"not_null(id)"}}));
+  EXPECT_EQ(Rows("SELECT state, ended IS NULL, year(started) FROM millrace.runs"),
+            (Collected{{"running", "true", "2026"}}));
+  EXPECT_EQ(Rows("SELECT rule FROM millrace.checks WHERE NOT passed"),
+            (Collected{{"not_null(id)"}}));
   EXPECT_EQ(Rows("SELECT path, size FROM millrace.files"), (Collected{{"a.csv", "4"}}));
-  EXPECT_EQ(Rows("SELECT metric, value FROM millrace.metrics"), (Collected{{"seconds_reading", "0.5"}}));
-  EXPECT_EQ(Rows("SELECT table_name FROM millrace.lineage WHERE written"), (Collected{{"bronze.a"}}));
+  EXPECT_EQ(Rows("SELECT metric, value FROM millrace.metrics"),
+            (Collected{{"seconds_reading", "0.5"}}));
+  EXPECT_EQ(Rows("SELECT table_name FROM millrace.lineage WHERE written"),
+            (Collected{{"bronze.a"}}));
   EXPECT_EQ(Rows("SELECT sequence FROM millrace.commits WHERE NOT finished"), (Collected{{"1"}}));
   EXPECT_TRUE(Rows("SELECT * FROM millrace.landing").empty());
   std::filesystem::remove_all(folder);
@@ -220,8 +244,10 @@ Pipeline ThreeTasks() {
     Task task;
     task.key = key;
     task.name = key[2];
-    if (task.name == "b") task.upstream = {"p/a[x=1]", "p/a[x=2]"};
-    else task.writes = {"bronze.a"};
+    if (task.name == "b")
+      task.upstream = {"p/a[x=1]", "p/a[x=2]"};
+    else
+      task.writes = {"bronze.a"};
     pipeline.tasks.push_back(task);
   }
   return pipeline;
@@ -247,7 +273,8 @@ TEST(RunGraph, ChoosesByName) {
 
 TEST(RunGraph, AResumedRunNeedsItsTasks) {
   Pipeline pipeline = ThreeTasks();
-  std::vector<GraphTask> graph = GraphOf(pipeline, {{.task = "p/b", .state = TaskState::kFailed}}).value();
+  std::vector<GraphTask> graph =
+      GraphOf(pipeline, {{.task = "p/b", .state = TaskState::kFailed}}).value();
   ASSERT_EQ(graph.size(), 1u);
   EXPECT_EQ(graph[0].state, TaskState::kFailed);
   EXPECT_EQ(GraphOf(pipeline, {{.task = "p/gone"}}).code(), Code::kInvalid);
@@ -255,7 +282,8 @@ TEST(RunGraph, AResumedRunNeedsItsTasks) {
 
 TEST(RunGraph, RefreshesNoSharedTable) {
   Pipeline pipeline = ThreeTasks();
-  EXPECT_EQ(CheckRefreshable(pipeline, ChooseTasks(pipeline, {"a[x=1]"}).value()).code(), Code::kInvalid);
+  EXPECT_EQ(CheckRefreshable(pipeline, ChooseTasks(pipeline, {"a[x=1]"}).value()).code(),
+            Code::kInvalid);
   EXPECT_TRUE(CheckRefreshable(pipeline, ChooseTasks(pipeline, {"b"}).value()).ok());
 }
 

@@ -38,7 +38,8 @@ std::vector<std::string> ChangedBefore(const Task& task, const std::set<std::str
   return changed;
 }
 
-Result<TaskPlan> PlanByItself(RunScope& run, const Task& task, TaskPlan plan, std::stop_token stop) {
+Result<TaskPlan> PlanByItself(RunScope& run, const Task& task, TaskPlan plan,
+                              std::stop_token stop) {
   TaskLog no_log(run.context.env.clock, "");
   ProgressBoard::Line line(run.board, task.key);
   auto walk = TRY(Walk::Begin(run, task, run.record, no_log, line, stop));
@@ -46,22 +47,18 @@ Result<TaskPlan> PlanByItself(RunScope& run, const Task& task, TaskPlan plan, st
   Decision decision = TRY(Decide(*walk, wishes, stop));
   plan.reason = decision.reason;
   switch (decision.kind) {
-    case Decision::Kind::kSkip:
-      plan.action = TaskPlan::Action::kSkip;
-      return plan;
-    case Decision::Kind::kComplete:
-      plan.action = TaskPlan::Action::kComplete;
-      return plan;
+    case Decision::Kind::kSkip: plan.action = TaskPlan::Action::kSkip; return plan;
+    case Decision::Kind::kComplete: plan.action = TaskPlan::Action::kComplete; return plan;
     case Decision::Kind::kAbandon:
     case Decision::Kind::kAdopt:
       if (plan.reason.empty()) plan.reason = decision.warning;
       return plan;
-    case Decision::Kind::kRun:
-      break;
+    case Decision::Kind::kRun: break;
   }
   TRY(walk->OpenInputs(decision.interval, stop));
   plan.bytes_in = walk->counts.bytes_in;
-  if (std::string files = FilesReason(*walk); !files.empty() && decision.interval.commit.id.sequence > 1) {
+  if (std::string files = FilesReason(*walk);
+      !files.empty() && decision.interval.commit.id.sequence > 1) {
     plan.reason += ": " + files;
   }
   if (!decision.warning.empty()) plan.reason += "; " + decision.warning;
@@ -70,9 +67,10 @@ Result<TaskPlan> PlanByItself(RunScope& run, const Task& task, TaskPlan plan, st
 
 }  // namespace
 
-Result<std::vector<TaskPlan>> PlanTasks(RunScope& run, const std::vector<GraphTask>& graph, std::stop_token stop) {
+Result<std::vector<TaskPlan>> PlanTasks(RunScope& run, const std::vector<GraphTask>& graph,
+                                        std::stop_token stop) {
   std::vector<TaskPlan> plans;
-  std::set<std::string> changing;   // tables that a task before will write
+  std::set<std::string> changing;  // tables that a task before will write
   for (const GraphTask& node : graph) {
     const Task& task = *node.task;
     TaskPlan plan{.task = task.key, .reads = task.reads, .writes = task.writes};
@@ -83,12 +81,15 @@ Result<std::vector<TaskPlan>> PlanTasks(RunScope& run, const std::vector<GraphTa
       // Its inputs are not there yet as they will be: only its own side can be looked at.
       std::optional<CommitRecord> last = TRY(run.store.LastCommit(task.key));
       bool same = last && last->definition == task.definition;
-      plan.reason = !last ? "first run" : (same ? "" : "its definition changed, and ") + Join(changed, ", ") + " will change";
+      plan.reason = !last ? "first run"
+                          : (same ? "" : "its definition changed, and ") + Join(changed, ", ") +
+                                " will change";
       if (last && !last->finished) plan.action = TaskPlan::Action::kComplete;
     } else {
       plan = TRY(PlanByItself(run, task, std::move(plan), stop));
     }
-    if (plan.action != TaskPlan::Action::kSkip) changing.insert(task.writes.begin(), task.writes.end());
+    if (plan.action != TaskPlan::Action::kSkip)
+      changing.insert(task.writes.begin(), task.writes.end());
     plans.push_back(std::move(plan));
   }
   return plans;

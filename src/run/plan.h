@@ -9,6 +9,7 @@
 
 namespace millrace {
 
-Result<std::vector<TaskPlan>> PlanTasks(RunScope& run, const std::vector<GraphTask>& graph, std::stop_token stop);
+Result<std::vector<TaskPlan>> PlanTasks(RunScope& run, const std::vector<GraphTask>& graph,
+                                        std::stop_token stop);
 
 }  // namespace millrace

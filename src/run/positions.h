@@ -9,7 +9,8 @@
 
 namespace millrace {
 
-// "" when it would be too long for a sink (a position of many thousand files): such a commit cannot be adopted.
+// "" when it would be too long for a sink (a position of many thousand files): such a commit cannot
+// be adopted.
 std::string WritePosition(const CommitRecord& commit);
 // kInvalid when the text is not such a position.
 Result<CommitRecord> ReadPosition(const CommitId& id, std::string_view text);

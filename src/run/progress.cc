@@ -12,7 +12,8 @@ std::vector<TaskProgress> ProgressBoard::Look() const {
     progress.elapsed = clock_.Now() - entry.began;
     progress.fraction = entry.session ? entry.session->Progress() : -1;
     if (progress.fraction >= 0 && progress.bytes_total > 0) {
-      progress.bytes = static_cast<int64_t>(progress.fraction * static_cast<double>(progress.bytes_total));
+      progress.bytes =
+          static_cast<int64_t>(progress.fraction * static_cast<double>(progress.bytes_total));
     }
     all.push_back(std::move(progress));
   }
@@ -22,7 +23,8 @@ std::vector<TaskProgress> ProgressBoard::Look() const {
 ProgressBoard::Line::Line(ProgressBoard& board, std::string task) : board_(board) {
   std::lock_guard lock(board_.mutex_);
   TaskProgress progress{.task = std::move(task), .stage = "reading"};
-  at_ = board_.lines_.insert(board_.lines_.end(), {.progress = std::move(progress), .began = board_.clock_.Now()});
+  at_ = board_.lines_.insert(board_.lines_.end(),
+                             {.progress = std::move(progress), .began = board_.clock_.Now()});
 }
 
 ProgressBoard::Line::~Line() {

@@ -10,10 +10,12 @@ struct Extra {
   const char* name;
   const char* type;
 };
-// In this order, behind the columns of the rows. The time and the run are ours, whatever the part says.
-constexpr Extra kExtras[] = {{"_rule", "VARCHAR"},        {"_reason", "VARCHAR"}, {"_rejected_at", "TIMESTAMPTZ"},
-                             {"_run_id", "VARCHAR"},      {"_source_file", "VARCHAR"}, {"_line", "BIGINT"},
-                             {"_raw", "VARCHAR"}};
+// In this order, behind the columns of the rows. The time and the run are ours, whatever the part
+// says.
+constexpr Extra kExtras[] = {
+    {"_rule", "VARCHAR"},   {"_reason", "VARCHAR"},      {"_rejected_at", "TIMESTAMPTZ"},
+    {"_run_id", "VARCHAR"}, {"_source_file", "VARCHAR"}, {"_line", "BIGINT"},
+    {"_raw", "VARCHAR"}};
 
 bool IsExtra(const std::string& column) {
   for (const Extra& extra : kExtras) {
@@ -26,11 +28,13 @@ std::string Cast(const std::string& expression, const std::string& type, const s
   return "CAST(" + expression + " AS " + type + ") AS " + SqlName(name);
 }
 
-std::string Part(const Schema& rows, const Schema& part, const Sql& sql, Time now, const std::string& run) {
+std::string Part(const Schema& rows, const Schema& part, const Sql& sql, Time now,
+                 const std::string& run) {
   std::vector<std::string> columns;
   for (const Column& column : rows.columns) {
     if (IsExtra(column.name)) continue;
-    columns.push_back(Cast(part.Find(column.name) ? SqlName(column.name) : "NULL", column.type.ToSql(), column.name));
+    columns.push_back(Cast(part.Find(column.name) ? SqlName(column.name) : "NULL",
+                           column.type.ToSql(), column.name));
   }
   for (const Extra& extra : kExtras) {
     std::string name = extra.name;
@@ -45,7 +49,7 @@ std::string Part(const Schema& rows, const Schema& part, const Sql& sql, Time no
 }  // namespace
 
 std::string SqlTime(Time time) {
-  std::string text = FormatTime(time);   // 2026-11-21T06:50:52.123456Z
+  std::string text = FormatTime(time);  // 2026-11-21T06:50:52.123456Z
   text.back() = '+';
   return "TIMESTAMPTZ '" + text + "00'";
 }
@@ -56,8 +60,8 @@ Result<Schema> SchemaOf(Session& session, const Sql& sql) {
   return description.schema;
 }
 
-Result<Sql> RejectRows(Session& session, const Schema& rows, const std::vector<Sql>& parts, Time now,
-                       const std::string& run) {
+Result<Sql> RejectRows(Session& session, const Schema& rows, const std::vector<Sql>& parts,
+                       Time now, const std::string& run) {
   if (parts.empty()) {
     return Sql{Part(rows, {}, {"SELECT 1 AS nothing"}, now, run) + " WHERE false"};
   }
@@ -72,10 +76,10 @@ Status RefuseRejects(Session& session, const std::vector<Sql>& parts, std::stop_
   int64_t count = 0;
   std::string first;
   for (const Sql& part : parts) {
-    auto rows = TRY(session.Collect(
-        {"SELECT CAST(count(*) OVER () AS VARCHAR), _source_file, CAST(_line AS VARCHAR), _reason FROM (" + part.text +
-         "\n) ORDER BY _source_file, _line LIMIT 1"},
-        stop));
+    auto rows = TRY(session.Collect({"SELECT CAST(count(*) OVER () AS VARCHAR), _source_file, "
+                                     "CAST(_line AS VARCHAR), _reason FROM (" +
+                                     part.text + "\n) ORDER BY _source_file, _line LIMIT 1"},
+                                    stop));
     if (rows.empty()) continue;
     count += std::atoll(rows[0][0].value_or("0").c_str());
     if (!first.empty()) continue;
@@ -84,9 +88,10 @@ Status RefuseRejects(Session& session, const std::vector<Sql>& parts, std::stop_
     if (rows[0][3]) first += ": " + *rows[0][3];
   }
   if (count == 0) return Status::Ok();
-  return {Code::kRejected,
-          FormatCount(count) + (count == 1 ? " record" : " records") + " could not be read, " + first,
-          "mend the file, or give the task `rejects: {table: …}` to put such records aside"};
+  return {
+      Code::kRejected,
+      FormatCount(count) + (count == 1 ? " record" : " records") + " could not be read, " + first,
+      "mend the file, or give the task `rejects: {table: …}` to put such records aside"};
 }
 
 }  // namespace millrace

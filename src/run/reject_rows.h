@@ -8,11 +8,13 @@
 
 namespace millrace {
 
-// The columns of `rows`, then _rule _reason _rejected_at _run_id _source_file _line _raw; what a part lacks is null.
-// Each part is a relation with any of these columns; none of them: a relation without rows.
-Result<Sql> RejectRows(Session& session, const Schema& rows, const std::vector<Sql>& parts, Time now,
-                       const std::string& run);
-// For a task that has no rejects: kRejected, "12 records could not be read, the first in a.csv, line 7: …".
+// The columns of `rows`, then _rule _reason _rejected_at _run_id _source_file _line _raw; what a
+// part lacks is null. Each part is a relation with any of these columns; none of them: a relation
+// without rows.
+Result<Sql> RejectRows(Session& session, const Schema& rows, const std::vector<Sql>& parts,
+                       Time now, const std::string& run);
+// For a task that has no rejects: kRejected, "12 records could not be read, the first in a.csv,
+// line 7: …".
 Status RefuseRejects(Session& session, const std::vector<Sql>& parts, std::stop_token stop);
 
 // A point in time as SQL.

@@ -9,7 +9,9 @@ namespace {
 class OneBatch final : public RowReader {
  public:
   explicit OneBatch(Rows rows) : rows_(std::move(rows)) {}
-  Result<std::optional<Rows>> Next(std::stop_token) override { return std::exchange(rows_, std::nullopt); }
+  Result<std::optional<Rows>> Next(std::stop_token) override {
+    return std::exchange(rows_, std::nullopt);
+  }
 
  private:
   std::optional<Rows> rows_;
@@ -58,7 +60,8 @@ RowsBuilder::~RowsBuilder() = default;
 Result<std::unique_ptr<RowsBuilder>> RowsBuilder::Make(const Schema& schema) {
   auto state = std::make_unique<State>();
   ArrowSchemaInit(&state->schema);
-  state->Check(ArrowSchemaSetTypeStruct(&state->schema, static_cast<int64_t>(schema.columns.size())));
+  state->Check(
+      ArrowSchemaSetTypeStruct(&state->schema, static_cast<int64_t>(schema.columns.size())));
   for (size_t i = 0; i < schema.columns.size() && state->failure == NANOARROW_OK; ++i) {
     ArrowSchema* column = state->schema.children[i];
     ArrowType type = TRY(ArrowTypeOf(schema.columns[i].type.kind));
@@ -69,7 +72,8 @@ Result<std::unique_ptr<RowsBuilder>> RowsBuilder::Make(const Schema& schema) {
     }
     state->Check(ArrowSchemaSetName(column, schema.columns[i].name.c_str()));
   }
-  if (state->failure == NANOARROW_OK) state->Check(ArrowArrayInitFromSchema(&state->array, &state->schema, nullptr));
+  if (state->failure == NANOARROW_OK)
+    state->Check(ArrowArrayInitFromSchema(&state->array, &state->schema, nullptr));
   if (state->failure == NANOARROW_OK) state->Check(ArrowArrayStartAppending(&state->array));
   if (state->failure != NANOARROW_OK) return FromErrno("rows of a record", state->failure);
   return std::unique_ptr<RowsBuilder>(new RowsBuilder(std::move(state)));
@@ -101,9 +105,11 @@ RowsBuilder& RowsBuilder::When(std::optional<Time> value) {
 }
 
 Result<std::unique_ptr<RowReader>> RowsBuilder::Finish() {
-  if (state_->failure == NANOARROW_OK) state_->Check(ArrowArrayFinishBuildingDefault(&state_->array, nullptr));
+  if (state_->failure == NANOARROW_OK)
+    state_->Check(ArrowArrayFinishBuildingDefault(&state_->array, nullptr));
   if (state_->failure != NANOARROW_OK) return FromErrno("rows of a record", state_->failure);
-  return std::unique_ptr<RowReader>(std::make_unique<OneBatch>(Rows::Adopt(&state_->schema, &state_->array)));
+  return std::unique_ptr<RowReader>(
+      std::make_unique<OneBatch>(Rows::Adopt(&state_->schema, &state_->array)));
 }
 
 }  // namespace millrace

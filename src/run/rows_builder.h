@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-// Values are added in the order of the columns, row after row; each must be of its column's kind: kVarchar, kBigInt,
-// kDouble, kBoolean or kTimestampTz.
+// Values are added in the order of the columns, row after row; each must be of its column's kind:
+// kVarchar, kBigInt, kDouble, kBoolean or kTimestampTz.
 class RowsBuilder {
  public:
   static Result<std::unique_ptr<RowsBuilder>> Make(const Schema& schema);

@@ -20,26 +20,35 @@
 
 namespace millrace {
 
-// What happens, as it happens: for the terminal and the log. Called from several threads, one at a time.
+// What happens, as it happens: for the terminal and the log. Called from several threads, one at a
+// time.
 struct Event {
-  enum class Kind { kRunStarted, kTaskStarted, kTaskRetry, kTaskEnded, kCheckFailed, kWarning, kRunEnded } kind;
+  enum class Kind {
+    kRunStarted,
+    kTaskStarted,
+    kTaskRetry,
+    kTaskEnded,
+    kCheckFailed,
+    kWarning,
+    kRunEnded
+  } kind;
   Time at;
   RunId run;
   std::string pipeline;
-  std::string task;                      // key; "" for run events
+  std::string task;  // key; "" for run events
   TaskState task_state = TaskState::kPending;
   RunState run_state = RunState::kRunning;
-  TaskRecord record;                     // kTaskEnded
-  std::string message;                   // reason, warning
+  TaskRecord record;    // kTaskEnded
+  std::string message;  // reason, warning
   std::string hint;
   int attempt = 1;
   Micros duration{0};
 };
 
-struct TaskProgress {                    // of a task that runs now
+struct TaskProgress {  // of a task that runs now
   std::string task;
-  std::string stage;                     // "reading" "checking" "writing" "committing"
-  double fraction = -1;                  // 0 to 1; -1 unknown
+  std::string stage;     // "reading" "checking" "writing" "committing"
+  double fraction = -1;  // 0 to 1; -1 unknown
   int64_t rows = 0, bytes = 0, bytes_total = -1;
   Micros elapsed{0};
 };
@@ -51,19 +60,23 @@ class Observer {
 };
 
 struct RunOptions {
-  std::vector<std::string> tasks;        // names or keys; empty: all. Only these, not their upstream
-  bool force = false;                    // run what did not change, too
-  bool full_refresh = false;             // read everything again and replace what was written
+  std::vector<std::string> tasks;  // names or keys; empty: all. Only these, not their upstream
+  bool force = false;              // run what did not change, too
+  bool full_refresh = false;       // read everything again and replace what was written
   std::map<std::string, std::string> params;
   std::optional<Time> logical_date;
-  int parallel = 0;                      // 0: one a core
+  int parallel = 0;  // 0: one a core
 };
 
 // What would run and why.
 struct TaskPlan {
-  enum class Action { kRun, kSkip, kComplete /* a planned commit of a killed run */ } action = Action::kRun;
+  enum class Action {
+    kRun,
+    kSkip,
+    kComplete /* a planned commit of a killed run */
+  } action = Action::kRun;
   std::string task;
-  std::string reason;                    // "definition changed", "2 new files", "bronze.flights has a new version", …
+  std::string reason;  // "definition changed", "2 new files", "bronze.flights has a new version", …
   std::vector<std::string> reads, writes;
   int64_t bytes_in = -1;
 };
@@ -83,11 +96,18 @@ class Runner {
   explicit Runner(RunContext context);
   ~Runner();
   // Reads and checks the file, then plans. In order of the graph.
-  Result<std::vector<TaskPlan>> Plan(const std::string& file, const RunOptions& options, std::stop_token stop);
-  // Runs to the end. The record is there whatever happened; the status is that of the first failure.
-  struct Outcome { RunId run; RunState state = RunState::kSucceeded; Status status; };
+  Result<std::vector<TaskPlan>> Plan(const std::string& file, const RunOptions& options,
+                                     std::stop_token stop);
+  // Runs to the end. The record is there whatever happened; the status is that of the first
+  // failure.
+  struct Outcome {
+    RunId run;
+    RunState state = RunState::kSucceeded;
+    Status status;
+  };
   Result<Outcome> Run(const std::string& file, const RunOptions& options, std::stop_token stop);
-  // Continues a failed, canceled or killed run with the same values: committed tasks are not redone.
+  // Continues a failed, canceled or killed run with the same values: committed tasks are not
+  // redone.
   Result<Outcome> Resume(const RunId& run, std::stop_token stop);
   // Any thread, while Run or Resume works.
   std::vector<TaskProgress> Progress() const;
@@ -97,12 +117,13 @@ class Runner {
   std::unique_ptr<State> state_;
 };
 
-// Defines millrace.runs, .tasks, .landing… (store/tables.h) in a session, as far as `tables` names them; other
-// names are passed over. What hangs on a run is there for the newest 1,000 runs.
-Status DefineStoreTables(Session& session, Store& store, Lake& lake, const std::vector<std::string>& tables,
-                         std::stop_token stop);
+// Defines millrace.runs, .tasks, .landing… (store/tables.h) in a session, as far as `tables` names
+// them; other names are passed over. What hangs on a run is there for the newest 1,000 runs.
+Status DefineStoreTables(Session& session, Store& store, Lake& lake,
+                         const std::vector<std::string>& tables, std::stop_token stop);
 // Defines the lake tables named, each at its newest version or as_of. kNotFound names the table.
-Status DefineLakeTables(Session& session, Lake& lake, const std::vector<std::string>& tables, const AsOf& as_of);
+Status DefineLakeTables(Session& session, Lake& lake, const std::vector<std::string>& tables,
+                        const AsOf& as_of);
 
 // Where a run's logs are: one file a task, made when the task begins. `task` is its key.
 std::string RunFolder(const Project& project, const RunId& run);

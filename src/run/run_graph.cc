@@ -9,14 +9,17 @@ namespace millrace {
 
 namespace {
 
-std::string ShortKey(const Pipeline& pipeline, const Task& task) { return task.key.substr(pipeline.name.size() + 1); }
+std::string ShortKey(const Pipeline& pipeline, const Task& task) {
+  return task.key.substr(pipeline.name.size() + 1);
+}
 
 std::vector<GraphTask> Connect(std::vector<GraphTask> graph) {
   std::map<std::string, size_t> index;
   for (size_t i = 0; i < graph.size(); ++i) index[graph[i].task->key] = i;
   for (GraphTask& task : graph) {
     for (const std::string& key : task.task->upstream) {
-      if (auto found = index.find(key); found != index.end()) task.upstream.push_back(found->second);
+      if (auto found = index.find(key); found != index.end())
+        task.upstream.push_back(found->second);
     }
   }
   return graph;
@@ -24,7 +27,8 @@ std::vector<GraphTask> Connect(std::vector<GraphTask> graph) {
 
 }  // namespace
 
-Result<std::vector<GraphTask>> ChooseTasks(const Pipeline& pipeline, const std::vector<std::string>& names) {
+Result<std::vector<GraphTask>> ChooseTasks(const Pipeline& pipeline,
+                                           const std::vector<std::string>& names) {
   std::set<std::string> unmet(names.begin(), names.end());
   std::vector<GraphTask> graph;
   std::vector<std::string> known;
@@ -41,13 +45,15 @@ Result<std::vector<GraphTask>> ChooseTasks(const Pipeline& pipeline, const std::
   }
   if (!unmet.empty()) {
     std::string closest = Closest(*unmet.begin(), known);
-    return NotFound("pipeline " + pipeline.name + " has no task '" + *unmet.begin() + "'",
-                    closest.empty() ? "it has " + Join(known, ", ") : "did you mean '" + closest + "'?");
+    return NotFound(
+        "pipeline " + pipeline.name + " has no task '" + *unmet.begin() + "'",
+        closest.empty() ? "it has " + Join(known, ", ") : "did you mean '" + closest + "'?");
   }
   return Connect(std::move(graph));
 }
 
-Result<std::vector<GraphTask>> GraphOf(const Pipeline& pipeline, const std::vector<TaskRecord>& tasks) {
+Result<std::vector<GraphTask>> GraphOf(const Pipeline& pipeline,
+                                       const std::vector<TaskRecord>& tasks) {
   std::vector<GraphTask> graph;
   for (const TaskRecord& record : tasks) {
     const Task* task = pipeline.Find(record.task);
@@ -78,9 +84,10 @@ Status CheckRefreshable(const Pipeline& pipeline, const std::vector<GraphTask>& 
   for (const GraphTask& task : graph) {
     for (const std::string& table : task.task->writes) {
       if (writers[table].size() < 2) continue;
-      return Invalid("a full refresh would remove rows of others from " + table + ": " + Join(writers[table], ", ") +
-                         " write to it",
-                     "remove the table, and run without it: each task then writes all its rows again");
+      return Invalid(
+          "a full refresh would remove rows of others from " + table + ": " +
+              Join(writers[table], ", ") + " write to it",
+          "remove the table, and run without it: each task then writes all its rows again");
     }
   }
   return Status::Ok();

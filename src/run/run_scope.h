@@ -29,16 +29,20 @@ class Announcer {
 
 struct RunScope {
   RunContext& context;
-  Store& store;                 // the context's, with failpoints
+  Store& store;  // the context's, with failpoints
   Announcer& announcer;
   ProgressBoard& board;
   const Pipeline& pipeline;
-  RunRecord record;             // id, dates, params, force, full_refresh
+  RunRecord record;  // id, dates, params, force, full_refresh
 
   Time Now() const { return context.env.clock.Now(); }
   void Tell(Event::Kind kind, const Task& task, std::string message, std::string hint = "") {
-    announcer.Tell({.kind = kind, .run = record.id, .pipeline = record.pipeline, .task = task.key,
-                    .message = std::move(message), .hint = std::move(hint)});
+    announcer.Tell({.kind = kind,
+                    .run = record.id,
+                    .pipeline = record.pipeline,
+                    .task = task.key,
+                    .message = std::move(message),
+                    .hint = std::move(hint)});
   }
 };
 

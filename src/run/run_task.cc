@@ -22,8 +22,8 @@ Status WriteRows(Walk& walk, const Interval& interval, std::stop_token stop) {
   return walk.WriteRejects(checked, interval, stop);
 }
 
-// The walk: read → transform → check → write → commit. A crash before Plan leaves nothing that counts; after it,
-// the same interval is walked again, past the targets that have it.
+// The walk: read → transform → check → write → commit. A crash before Plan leaves nothing that
+// counts; after it, the same interval is walked again, past the targets that have it.
 Status Advance(Walk& walk, const Interval& interval, std::stop_token stop) {
   if (interval.replay && walk.AllHave(interval.commit.id)) return walk.Finish(interval);
   TRY(walk.TakeFiles(interval, stop));
@@ -40,15 +40,16 @@ Status Advance(Walk& walk, const Interval& interval, std::stop_token stop) {
 Result<std::optional<Pipeline>> PipelineOf(RunScope& run, const RunRecord& other) {
   Diagnostics diagnostics;
   RunContext& context = run.context;
-  auto pipeline = LoadPipeline(context.project, run.pipeline.file, context.registry, run.record.params,
-                               ValuesOf(other), diagnostics);
+  auto pipeline = LoadPipeline(context.project, run.pipeline.file, context.registry,
+                               run.record.params, ValuesOf(other), diagnostics);
   TRY(diagnostics.ToStatus());
   return pipeline;
 }
 
 class Attempt {
  public:
-  Attempt(RunScope& run, const Task& task, TaskLog& log) : run_(run), task_(task), log_(log), progress_(run.board, task.key) {}
+  Attempt(RunScope& run, const Task& task, TaskLog& log)
+      : run_(run), task_(task), log_(log), progress_(run.board, task.key) {}
 
   Result<Done> WalkOn(std::stop_token stop);
   Result<Done> RunItsCommand(int attempt, std::stop_token stop);
@@ -84,14 +85,9 @@ Result<Done> Attempt::WalkOn(std::stop_token stop) {
     if (done.reason.empty()) done.reason = decision.reason;
     log_.Line(decision.reason);
     switch (decision.kind) {
-      case Decision::Kind::kSkip:
-        return done;
-      case Decision::Kind::kAbandon:
-        TRY(run_.store.AbandonCommit(interval.commit.id));
-        continue;
-      case Decision::Kind::kAdopt:
-        TRY(run_.store.AdoptCommit(interval.commit));
-        continue;
+      case Decision::Kind::kSkip: return done;
+      case Decision::Kind::kAbandon: TRY(run_.store.AbandonCommit(interval.commit.id)); continue;
+      case Decision::Kind::kAdopt: TRY(run_.store.AdoptCommit(interval.commit)); continue;
       case Decision::Kind::kComplete:
         walk.reset();
         TRY(Complete(interval, stop));
@@ -114,7 +110,7 @@ Status Attempt::Complete(const Interval& interval, std::stop_token stop) {
   Result<RunRecord> planner = run_.store.GetRun(interval.commit.run);
   if (!planner.ok() && planner.code() != Code::kNotFound) return planner.status();
   RunRecord values = planner.ok() ? *std::move(planner) : run_.record;
-  values.id = interval.commit.run;   // stays in the rows, whatever became of its record
+  values.id = interval.commit.run;  // stays in the rows, whatever became of its record
   std::optional<Pipeline> pipeline = TRY(PipelineOf(run_, values));
   const Task* then = pipeline ? pipeline->Find(task_.key) : nullptr;
   if (then == nullptr) return Internal("task " + task_.key + " is gone while it runs");
@@ -129,11 +125,13 @@ Status Attempt::Replay(Walk& walk, const Interval& interval, std::stop_token sto
   Status opened = walk.AllHave(interval.commit.id) ? Status::Ok() : walk.OpenInputs(interval, stop);
   if (opened.code() == Code::kInvalid) {
     if (walk.AnyHas(interval.commit.id)) {
-      return {Code::kInvalid, "a target has commit " + std::to_string(interval.commit.id.sequence) +
-                                  " and another does not, and its rows cannot be read again: " + opened.message(),
+      return {Code::kInvalid,
+              "a target has commit " + std::to_string(interval.commit.id.sequence) +
+                  " and another does not, and its rows cannot be read again: " + opened.message(),
               "`--full-refresh` reads everything again and replaces it"};
     }
-    log_.Line("planned rows cannot be read again, and no target has them: planning anew. " + opened.message());
+    log_.Line("planned rows cannot be read again, and no target has them: planning anew. " +
+              opened.message());
     return run_.store.AbandonCommit(interval.commit.id);
   }
   TRY(std::move(opened));
@@ -144,7 +142,8 @@ Result<Done> Attempt::RunItsCommand(int attempt, std::stop_token stop) {
   progress_.Stage("running");
   RunValues values = ValuesOf(run_.record);
   Command command{.folder = run_.pipeline.folder};
-  for (const std::string& argument : task_.command) command.arguments.push_back(ResolveRun(argument, values));
+  for (const std::string& argument : task_.command)
+    command.arguments.push_back(ResolveRun(argument, values));
   command.environment = {{"MILLRACE_PIPELINE", run_.pipeline.name},
                          {"MILLRACE_TASK", task_.key},
                          {"MILLRACE_ATTEMPT", std::to_string(attempt)},
@@ -154,7 +153,8 @@ Result<Done> Attempt::RunItsCommand(int attempt, std::stop_token stop) {
                          {"MILLRACE_DATA_INTERVAL_END", FormatTime(values.interval_end)},
                          {"MILLRACE_PROJECT", run_.context.project.folder},
                          {"MILLRACE_LAKE", run_.context.lake.storage().Uri("")}};
-  for (const auto& [name, value] : run_.pipeline.params) command.environment["MILLRACE_PARAM_" + name] = value;
+  for (const auto& [name, value] : run_.pipeline.params)
+    command.environment["MILLRACE_PARAM_" + name] = value;
   TRY(RunCommand(command, log_, stop));
   return Done{.reason = "it is a command"};
 }
@@ -175,10 +175,15 @@ TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token st
   Time began = run.Now();
   TaskLog log(run.context.env.clock, TaskLogPath(run.context.project, run.record.id, task.key));
   log.Line("attempt " + std::to_string(attempt));
-  Status started = run.store.MoveTask(run.record.id, task.key, TaskState::kPending, TaskState::kRunning, began);
+  Status started =
+      run.store.MoveTask(run.record.id, task.key, TaskState::kPending, TaskState::kRunning, began);
   if (!started.ok()) return {{TaskState::kFailed}, started};
-  Event event{.kind = Event::Kind::kTaskStarted, .run = run.record.id, .pipeline = run.record.pipeline,
-              .task = task.key, .task_state = TaskState::kRunning, .attempt = attempt};
+  Event event{.kind = Event::Kind::kTaskStarted,
+              .run = run.record.id,
+              .pipeline = run.record.pipeline,
+              .task = task.key,
+              .task_state = TaskState::kRunning,
+              .attempt = attempt};
   run.announcer.Tell(event);
 
   Deadline deadline(task.timeout, stop);
@@ -186,22 +191,26 @@ TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token st
   Result<Done> done = task.command.empty() ? tried.WalkOn(deadline.token())
                                            : tried.RunItsCommand(attempt, deadline.token());
   if (done.code() == Code::kCanceled && deadline.expired() && !stop.stop_requested()) {
-    done = Status(Code::kUnavailable, "it took longer than " + FormatDuration(*task.timeout), "raise its `timeout`");
+    done = Status(Code::kUnavailable, "it took longer than " + FormatDuration(*task.timeout),
+                  "raise its `timeout`");
   }
 
   TaskEnd end = Judge(task, attempt, done);
   std::string reason = done.ok() ? done->reason : done.status().message();
-  log.Line(std::string(Name(end.verdict.state)) + ": " + (done.ok() ? reason : done.status().ToString()));
-  Status told = run.store.MoveTask(run.record.id, task.key, TaskState::kRunning, end.verdict.state, run.Now(), reason,
-                                   done.status().hint());
+  log.Line(std::string(Name(end.verdict.state)) + ": " +
+           (done.ok() ? reason : done.status().ToString()));
+  Status told = run.store.MoveTask(run.record.id, task.key, TaskState::kRunning, end.verdict.state,
+                                   run.Now(), reason, done.status().hint());
   if (!told.ok()) end = {{TaskState::kFailed}, end.failure.ok() ? told : end.failure};
 
-  event.kind = end.verdict.state == TaskState::kPending ? Event::Kind::kTaskRetry : Event::Kind::kTaskEnded;
+  event.kind =
+      end.verdict.state == TaskState::kPending ? Event::Kind::kTaskRetry : Event::Kind::kTaskEnded;
   event.task_state = end.verdict.state;
   event.record = tried.counts();
   event.message = reason;
   event.hint = done.status().hint();
-  event.duration = event.kind == Event::Kind::kTaskRetry ? end.verdict.again_after : run.Now() - began;
+  event.duration =
+      event.kind == Event::Kind::kTaskRetry ? end.verdict.again_after : run.Now() - began;
   run.announcer.Tell(event);
   return end;
 }

@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-// `attempt` counts from 1 and is what the retry policy looks at. All that happens is in the store, the log and the
-// events; `failure` is why it did not succeed.
+// `attempt` counts from 1 and is what the retry policy looks at. All that happens is in the store,
+// the log and the events; `failure` is why it did not succeed.
 struct TaskEnd {
   Verdict verdict;
   Status failure;

@@ -21,7 +21,8 @@ namespace millrace {
 
 namespace {
 
-constexpr int kRunsLookedAt = 100;   // for dead ones, newest first: each run of a pipeline buries those before it
+constexpr int kRunsLookedAt =
+    100;  // for dead ones, newest first: each run of a pipeline buries those before it
 
 RunId MakeRunId(Time now) {
   std::string id;
@@ -32,9 +33,11 @@ RunId MakeRunId(Time now) {
 }
 
 RunRecord Describe(const std::string& file, const RunOptions& options, Time now) {
-  RunRecord record{.id = MakeRunId(now), .pipeline_file = std::filesystem::absolute(file).lexically_normal().string()};
+  RunRecord record{.id = MakeRunId(now),
+                   .pipeline_file = std::filesystem::absolute(file).lexically_normal().string()};
   record.started = now;
-  record.logical_date = record.interval_start = record.interval_end = options.logical_date.value_or(now);
+  record.logical_date = record.interval_start = record.interval_end =
+      options.logical_date.value_or(now);
   record.params = options.params;
   record.force = options.force;
   record.full_refresh = options.full_refresh;
@@ -42,7 +45,8 @@ RunRecord Describe(const std::string& file, const RunOptions& options, Time now)
   return record;
 }
 
-// A run whose process died. Only for whoever holds the pipeline's lock: nobody else can be at work on it.
+// A run whose process died. Only for whoever holds the pipeline's lock: nobody else can be at work
+// on it.
 Status Bury(Store& store, const RunRecord& run, Time now) {
   for (const TaskRecord& task : TRY(store.Tasks(run.id))) {
     if (IsFinal(task.state)) continue;
@@ -63,8 +67,10 @@ Status BuryDead(Store& store, const std::string& pipeline, Time now) {
 std::vector<LineageRecord> LineageOf(const Pipeline& pipeline) {
   std::vector<LineageRecord> records;
   for (const Task& task : pipeline.tasks) {
-    for (const std::string& table : task.reads) records.push_back({pipeline.name, task.key, table, false});
-    for (const std::string& table : task.writes) records.push_back({pipeline.name, task.key, table, true});
+    for (const std::string& table : task.reads)
+      records.push_back({pipeline.name, task.key, table, false});
+    for (const std::string& table : task.writes)
+      records.push_back({pipeline.name, task.key, table, true});
   }
   return records;
 }
@@ -86,9 +92,10 @@ struct Runner::State {
 
   Time Now() const { return context.env.clock.Now(); }
   Result<Pipeline> Load(const std::string& file, const RunRecord& record);
-  Outcome Work(const RunRecord& record, const Pipeline& pipeline, std::vector<GraphTask> graph, int parallel,
-               std::stop_token stop);
-  Outcome End(RunScope& run, const std::vector<GraphNode>& nodes, Status failure, std::stop_token stop);
+  Outcome Work(const RunRecord& record, const Pipeline& pipeline, std::vector<GraphTask> graph,
+               int parallel, std::stop_token stop);
+  Outcome End(RunScope& run, const std::vector<GraphNode>& nodes, Status failure,
+              std::stop_token stop);
 
   RunContext context;
   std::unique_ptr<Store> store;
@@ -103,21 +110,25 @@ std::vector<TaskProgress> Runner::Progress() const { return state_->board.Look()
 
 Result<Pipeline> Runner::State::Load(const std::string& file, const RunRecord& record) {
   Diagnostics diagnostics;
-  auto pipeline = LoadPipeline(context.project, file, context.registry, record.params, ValuesOf(record), diagnostics);
+  auto pipeline = LoadPipeline(context.project, file, context.registry, record.params,
+                               ValuesOf(record), diagnostics);
   if (pipeline && !diagnostics.HasErrors()) {
-    ConnectContext connect{context.env, context.lake, pipeline->folder, StateFolder(context.project), "", ""};
+    ConnectContext connect{
+        context.env, context.lake, pipeline->folder, StateFolder(context.project), "", ""};
     CheckContext check{context.engine, connect, StateFolder(context.project) + "/schemas.json"};
     CheckPipelines({&*pipeline}, check, diagnostics);
   }
   TRY(diagnostics.ToStatus());
   for (const Diagnostic& diagnostic : diagnostics.Sorted()) {
-    announcer.Tell({.kind = Event::Kind::kWarning, .run = record.id, .message = FormatDiagnostic(diagnostic)});
+    announcer.Tell(
+        {.kind = Event::Kind::kWarning, .run = record.id, .message = FormatDiagnostic(diagnostic)});
   }
   if (!pipeline) return Internal("no pipeline and no error in " + file);
   return *std::move(pipeline);
 }
 
-Result<std::vector<TaskPlan>> Runner::Plan(const std::string& file, const RunOptions& options, std::stop_token stop) {
+Result<std::vector<TaskPlan>> Runner::Plan(const std::string& file, const RunOptions& options,
+                                           std::stop_token stop) {
   RunRecord record = Describe(file, options, state_->Now());
   Pipeline pipeline = TRY(state_->Load(file, record));
   record.pipeline = pipeline.name;
@@ -126,7 +137,8 @@ Result<std::vector<TaskPlan>> Runner::Plan(const std::string& file, const RunOpt
   return PlanTasks(run, graph, stop);
 }
 
-Result<Runner::Outcome> Runner::Run(const std::string& file, const RunOptions& options, std::stop_token stop) {
+Result<Runner::Outcome> Runner::Run(const std::string& file, const RunOptions& options,
+                                    std::stop_token stop) {
   RunRecord record = Describe(file, options, state_->Now());
   Pipeline pipeline = TRY(state_->Load(file, record));
   record.pipeline = pipeline.name;
@@ -149,7 +161,8 @@ Result<Runner::Outcome> Runner::Resume(const RunId& id, std::stop_token stop) {
   if (record.state == RunState::kRunning) TRY(Bury(store, record, state_->Now()));
   record = TRY(store.GetRun(id));
   if (record.state == RunState::kSucceeded) {
-    return Invalid("run " + id + " succeeded: there is nothing to resume", "`millrace run` starts another one");
+    return Invalid("run " + id + " succeeded: there is nothing to resume",
+                   "`millrace run` starts another one");
   }
   Pipeline pipeline = TRY(state_->Load(record.pipeline_file, record));
   std::vector<GraphTask> graph = TRY(GraphOf(pipeline, TRY(store.Tasks(id))));
@@ -165,8 +178,9 @@ Result<Runner::Outcome> Runner::Resume(const RunId& id, std::stop_token stop) {
   return state_->Work(record, pipeline, std::move(graph), 0, stop);
 }
 
-Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pipeline, std::vector<GraphTask> graph,
-                                    int parallel, std::stop_token stop) {
+Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pipeline,
+                                    std::vector<GraphTask> graph, int parallel,
+                                    std::stop_token stop) {
   RunScope run{context, *store, announcer, board, pipeline, record};
   announcer.Tell({.kind = Event::Kind::kRunStarted, .run = record.id, .pipeline = pipeline.name});
   std::vector<GraphNode> nodes;
@@ -174,32 +188,41 @@ Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pip
   if (parallel == 0) parallel = context.project.parallel;
   if (parallel == 0) parallel = static_cast<int>(std::thread::hardware_concurrency());
 
-  std::mutex mutex;   // over the two below
+  std::mutex mutex;  // over the two below
   Status first_failure;
   std::vector<int> attempts(graph.size());
   auto go = [&](size_t index, std::stop_token stop) {
     const Task& task = *graph[index].task;
-    int attempt = [&] { std::lock_guard lock(mutex); return ++attempts[index]; }();
+    int attempt = [&] {
+      std::lock_guard lock(mutex);
+      return ++attempts[index];
+    }();
     TaskEnd end = RunTask(run, task, attempt, stop);
     std::lock_guard lock(mutex);
-    if (end.verdict.state == TaskState::kFailed && first_failure.ok()) first_failure = end.failure.In(task.key);
+    if (end.verdict.state == TaskState::kFailed && first_failure.ok())
+      first_failure = end.failure.In(task.key);
     return end.verdict;
   };
   auto leave = [&](size_t index, TaskState state) {
     const Task& task = *graph[index].task;
-    std::string reason = state == TaskState::kCanceled ? "the run was stopped" : "a task it waits for failed";
+    std::string reason =
+        state == TaskState::kCanceled ? "the run was stopped" : "a task it waits for failed";
     Status left = store->MoveTask(record.id, task.key, TaskState::kPending, state, Now(), reason);
     if (!left.ok()) run.Tell(Event::Kind::kWarning, task, left.message(), left.hint());
-    announcer.Tell({.kind = Event::Kind::kTaskEnded, .run = record.id, .pipeline = pipeline.name, .task = task.key,
-                    .task_state = state, .message = reason});
+    announcer.Tell({.kind = Event::Kind::kTaskEnded,
+                    .run = record.id,
+                    .pipeline = pipeline.name,
+                    .task = task.key,
+                    .task_state = state,
+                    .message = reason});
   };
   Schedule schedule(std::move(nodes), parallel);
   schedule.Run(go, leave, stop);
   return End(run, schedule.nodes(), first_failure, stop);
 }
 
-Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& nodes, Status failure,
-                                   std::stop_token stop) {
+Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& nodes,
+                                   Status failure, std::stop_token stop) {
   bool all_done = std::all_of(nodes.begin(), nodes.end(), [](const GraphNode& node) {
     return node.state == TaskState::kSucceeded || node.state == TaskState::kSkipped;
   });
@@ -212,8 +235,12 @@ Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& 
   std::string error = outcome.status.ok() ? "" : outcome.status.message();
   Status told = store->MoveRun(run.record.id, RunState::kRunning, outcome.state, Now(), error);
   if (!told.ok() && outcome.status.ok()) outcome = {run.record.id, RunState::kFailed, told};
-  announcer.Tell({.kind = Event::Kind::kRunEnded, .run = run.record.id, .pipeline = run.record.pipeline,
-                  .run_state = outcome.state, .message = error, .hint = outcome.status.hint(),
+  announcer.Tell({.kind = Event::Kind::kRunEnded,
+                  .run = run.record.id,
+                  .pipeline = run.record.pipeline,
+                  .run_state = outcome.state,
+                  .message = error,
+                  .hint = outcome.status.hint(),
                   .duration = Now() - run.record.started});
   return outcome;
 }

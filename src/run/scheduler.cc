@@ -13,13 +13,16 @@ namespace millrace {
 
 namespace {
 
-bool IsDone(TaskState state) { return state == TaskState::kSucceeded || state == TaskState::kSkipped; }
+bool IsDone(TaskState state) {
+  return state == TaskState::kSucceeded || state == TaskState::kSkipped;
+}
 
 }  // namespace
 
 // Shared by the threads; every change is made under the mutex and wakes whoever waits.
 struct Schedule::Work {
-  Work(std::vector<GraphNode>& nodes, Leave& leave) : nodes(nodes), leave(leave), waits_for(nodes.size()) {
+  Work(std::vector<GraphNode>& nodes, Leave& leave)
+      : nodes(nodes), leave(leave), waits_for(nodes.size()) {
     downstream.resize(nodes.size());
     for (size_t i = 0; i < nodes.size(); ++i) {
       if (IsFinal(nodes[i].state)) continue;
@@ -36,7 +39,8 @@ struct Schedule::Work {
     }
   }
 
-  // The first in order of the graph that is ready; nothing when all is done or a stop was requested.
+  // The first in order of the graph that is ready; nothing when all is done or a stop was
+  // requested.
   std::optional<size_t> Next(std::stop_token stop) {
     std::unique_lock lock(mutex);
     for (;;) {
@@ -45,8 +49,10 @@ struct Schedule::Work {
       MoveDelayed();
       if (!ready.empty()) return ready.extract(ready.begin()).value();
       auto changed_since = [seen = changes, this] { return changes != seen; };
-      if (delayed.empty()) changed.wait(lock, stop, changed_since);
-      else changed.wait_until(lock, stop, delayed.begin()->first, changed_since);
+      if (delayed.empty())
+        changed.wait(lock, stop, changed_since);
+      else
+        changed.wait_until(lock, stop, delayed.begin()->first, changed_since);
     }
   }
 
@@ -107,8 +113,8 @@ struct Schedule::Work {
   std::mutex mutex;
   std::condition_variable_any changed;
   size_t changes = 0;
-  size_t open = 0;                             // not in a final state
-  std::vector<size_t> waits_for;               // how many upstream tasks are not done
+  size_t open = 0;                // not in a final state
+  std::vector<size_t> waits_for;  // how many upstream tasks are not done
   std::vector<std::vector<size_t>> downstream;
   std::set<size_t> ready;
   std::multimap<std::chrono::steady_clock::time_point, size_t> delayed;

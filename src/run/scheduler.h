@@ -12,8 +12,8 @@
 namespace millrace {
 
 struct GraphNode {
-  std::vector<size_t> upstream;             // indexes; no cycles
-  TaskState state = TaskState::kPending;    // final: it is not run again
+  std::vector<size_t> upstream;           // indexes; no cycles
+  TaskState state = TaskState::kPending;  // final: it is not run again
 };
 
 // How one go at a task ended.
@@ -29,8 +29,9 @@ class Schedule {
   using Leave = std::function<void(size_t index, TaskState state)>;
 
   Schedule(std::vector<GraphNode> nodes, int parallel);
-  // Returns when every task is in a final state. Calls `go` from up to `parallel` threads, `leave` from any of
-  // them, one at a time. After a stop request nothing is begun; what runs is expected to end by itself.
+  // Returns when every task is in a final state. Calls `go` from up to `parallel` threads, `leave`
+  // from any of them, one at a time. After a stop request nothing is begun; what runs is expected
+  // to end by itself.
   void Run(Go go, Leave leave, std::stop_token stop);
   const std::vector<GraphNode>& nodes() const { return nodes_; }
 

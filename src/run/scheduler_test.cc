@@ -52,14 +52,14 @@ TEST(Schedule, RunsAsManyAtOnceAsAllowed) {
   Seen seen;
   Schedule schedule(std::vector<GraphNode>(6), 2);
   schedule.Run(seen.Go([&](size_t) {
-                 std::unique_lock lock(mutex);
-                 most = std::max(most, ++running);
-                 two.notify_all();
-                 // Each waits for a second one, so that two run together or the test takes its time and fails.
-                 two.wait_for(lock, milliseconds(500), [&] { return most >= 2; });
-                 --running;
-                 return Verdict{};
-               }),
+    std::unique_lock lock(mutex);
+    most = std::max(most, ++running);
+    two.notify_all();
+    // Each waits for a second one, so that two run together or the test takes its time and fails.
+    two.wait_for(lock, milliseconds(500), [&] { return most >= 2; });
+    --running;
+    return Verdict{};
+  }),
                seen.Leave(), {});
   EXPECT_EQ(most, 2);
   EXPECT_EQ(seen.begun.size(), 6u);
@@ -70,19 +70,21 @@ TEST(Schedule, LeavesWhatDependsOnAFailure) {
   // 0 fails; 1 and 2 hang on it, 3 does not.
   Schedule schedule({{}, {.upstream = {0}}, {.upstream = {1, 3}}, {}}, 1);
   schedule.Run(seen.Go([](size_t index) {
-                 return Verdict{index == 0 ? TaskState::kFailed : TaskState::kSucceeded};
-               }),
+    return Verdict{index == 0 ? TaskState::kFailed : TaskState::kSucceeded};
+  }),
                seen.Leave(), {});
   EXPECT_EQ(seen.begun, (std::vector<size_t>{0, 3}));
-  EXPECT_EQ(seen.left, (std::vector<std::pair<size_t, TaskState>>{{1, TaskState::kUpstreamFailed},
-                                                                  {2, TaskState::kUpstreamFailed}}));
+  EXPECT_EQ(seen.left, (std::vector<std::pair<size_t, TaskState>>{
+                           {1, TaskState::kUpstreamFailed}, {2, TaskState::kUpstreamFailed}}));
   EXPECT_EQ(schedule.nodes()[2].state, TaskState::kUpstreamFailed);
 }
 
 TEST(Schedule, DoesNotRedoWhatIsDone) {
   Seen seen;
-  Schedule schedule({{.state = TaskState::kSucceeded}, {.upstream = {0}, .state = TaskState::kSkipped},
-                     {.upstream = {1}}}, 2);
+  Schedule schedule({{.state = TaskState::kSucceeded},
+                     {.upstream = {0}, .state = TaskState::kSkipped},
+                     {.upstream = {1}}},
+                    2);
   schedule.Run(seen.Go(Succeed), seen.Leave(), {});
   EXPECT_EQ(seen.begun, std::vector<size_t>{2});
 }
@@ -93,9 +95,9 @@ TEST(Schedule, TriesAgainAfterADelayWithoutHoldingAThread) {
   Schedule schedule({{}, {}}, 1);
   auto begin = std::chrono::steady_clock::now();
   schedule.Run(seen.Go([&](size_t index) {
-                 if (index == 0 && ++tries == 1) return Verdict{TaskState::kPending, milliseconds(60)};
-                 return Verdict{};
-               }),
+    if (index == 0 && ++tries == 1) return Verdict{TaskState::kPending, milliseconds(60)};
+    return Verdict{};
+  }),
                seen.Leave(), {});
   EXPECT_EQ(seen.begun, (std::vector<size_t>{0, 1, 0}));
   EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(60));
@@ -106,10 +108,10 @@ TEST(Schedule, AStopLeavesWhatWasNotBegun) {
   std::stop_source stop;
   Schedule schedule({{}, {}, {.upstream = {0}}, {}}, 1);
   schedule.Run(seen.Go([&](size_t index) {
-                 if (index == 0) return Verdict{TaskState::kPending, std::chrono::hours(1)};
-                 stop.request_stop();
-                 return Verdict{TaskState::kCanceled};
-               }),
+    if (index == 0) return Verdict{TaskState::kPending, std::chrono::hours(1)};
+    stop.request_stop();
+    return Verdict{TaskState::kCanceled};
+  }),
                seen.Leave(), stop.get_token());
   EXPECT_EQ(seen.begun, (std::vector<size_t>{0, 1}));
   EXPECT_EQ(seen.left.size(), 3u);
@@ -125,8 +127,10 @@ TEST(Schedule, AStopEndsAWait) {
     stop.request_stop();
   });
   auto begin = std::chrono::steady_clock::now();
-  schedule.Run(seen.Go([](size_t) { return Verdict{TaskState::kPending, std::chrono::hours(1)}; }), seen.Leave(),
-               stop.get_token());
+  schedule.Run(seen.Go([](size_t) {
+    return Verdict{TaskState::kPending, std::chrono::hours(1)};
+  }),
+               seen.Leave(), stop.get_token());
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
   EXPECT_EQ(schedule.nodes()[0].state, TaskState::kCanceled);
 }

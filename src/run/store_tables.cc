@@ -17,7 +17,12 @@ std::string_view NameOf(std::string_view task) { return task.substr(task.find('/
 
 Status FillRuns(RowsBuilder& out, const std::vector<RunRecord>& runs) {
   for (const RunRecord& run : runs) {
-    out.Text(run.id).Text(run.pipeline).Text(run.pipeline_file).Text(Name(run.state)).When(run.started).When(run.ended);
+    out.Text(run.id)
+        .Text(run.pipeline)
+        .Text(run.pipeline_file)
+        .Text(Name(run.state))
+        .When(run.started)
+        .When(run.ended);
     out.When(run.logical_date).When(run.interval_start).When(run.interval_end);
     out.Flag(run.force).Flag(run.full_refresh).Text(run.error);
   }
@@ -27,9 +32,17 @@ Status FillRuns(RowsBuilder& out, const std::vector<RunRecord>& runs) {
 Status FillTasks(RowsBuilder& out, Store& store, const std::vector<RunRecord>& runs) {
   for (const RunRecord& run : runs) {
     for (const TaskRecord& task : TRY(store.Tasks(run.id))) {
-      out.Text(run.id).Text(run.pipeline).Text(task.task).Text(NameOf(task.task)).Text(Name(task.state));
+      out.Text(run.id)
+          .Text(run.pipeline)
+          .Text(task.task)
+          .Text(NameOf(task.task))
+          .Text(Name(task.state));
       out.Int(task.attempt).When(task.started).When(task.ended).Text(task.reason);
-      out.Int(task.rows_in).Int(task.rows_out).Int(task.rows_rejected).Int(task.bytes_in).Int(task.bytes_out);
+      out.Int(task.rows_in)
+          .Int(task.rows_out)
+          .Int(task.rows_rejected)
+          .Int(task.bytes_in)
+          .Int(task.bytes_out);
     }
   }
   return Status::Ok();
@@ -38,7 +51,11 @@ Status FillTasks(RowsBuilder& out, Store& store, const std::vector<RunRecord>& r
 Status FillChecks(RowsBuilder& out, Store& store, const std::vector<RunRecord>& runs) {
   for (const RunRecord& run : runs) {
     for (const CheckRecord& check : TRY(store.Checks(run.id))) {
-      out.Text(run.id).Text(check.task).Text(NameOf(check.task)).Text(check.check).Text(check.severity);
+      out.Text(run.id)
+          .Text(check.task)
+          .Text(NameOf(check.task))
+          .Text(check.check)
+          .Text(check.severity);
       out.Text(check.on_fail).Flag(check.passed).Int(check.failed_rows).Text(check.detail);
     }
   }
@@ -48,7 +65,11 @@ Status FillChecks(RowsBuilder& out, Store& store, const std::vector<RunRecord>& 
 Status FillCommits(RowsBuilder& out, Store& store, const std::vector<RunRecord>& runs) {
   for (const RunRecord& run : runs) {
     for (const CommitRecord& commit : TRY(store.Commits(run.id))) {
-      out.Text(run.id).Text(commit.id.task).Text(NameOf(commit.id.task)).Int(commit.id.sequence).When(commit.now);
+      out.Text(run.id)
+          .Text(commit.id.task)
+          .Text(NameOf(commit.id.task))
+          .Int(commit.id.sequence)
+          .When(commit.now);
       out.Text(commit.definition).Flag(commit.refresh).Flag(commit.finished);
     }
   }
@@ -58,7 +79,11 @@ Status FillCommits(RowsBuilder& out, Store& store, const std::vector<RunRecord>&
 Status FillMetrics(RowsBuilder& out, Store& store, const std::vector<RunRecord>& runs) {
   for (const RunRecord& run : runs) {
     for (const MetricRecord& metric : TRY(store.Metrics(run.id))) {
-      out.Text(run.id).Text(metric.task).Text(NameOf(metric.task)).Text(metric.name).Real(metric.value);
+      out.Text(run.id)
+          .Text(metric.task)
+          .Text(NameOf(metric.task))
+          .Text(metric.name)
+          .Real(metric.value);
     }
   }
   return Status::Ok();
@@ -66,7 +91,11 @@ Status FillMetrics(RowsBuilder& out, Store& store, const std::vector<RunRecord>&
 
 Status FillLineage(RowsBuilder& out, Store& store) {
   for (const LineageRecord& record : TRY(store.Lineage())) {
-    out.Text(record.pipeline).Text(record.task).Text(NameOf(record.task)).Text(record.table).Flag(record.written);
+    out.Text(record.pipeline)
+        .Text(record.task)
+        .Text(NameOf(record.task))
+        .Text(record.table)
+        .Flag(record.written);
   }
   return Status::Ok();
 }
@@ -77,7 +106,12 @@ Status FillFiles(RowsBuilder& out, Store& store, const std::vector<RunRecord>& r
     for (const TaskRecord& task : TRY(store.Tasks(run.id))) {
       if (!seen.insert(task.task).second) continue;
       for (const FileRecord& file : TRY(store.Files(task.task))) {
-        out.Text(file.run).Text(file.task).Text(NameOf(file.task)).Text(file.input).Text(file.path).Int(file.size);
+        out.Text(file.run)
+            .Text(file.task)
+            .Text(NameOf(file.task))
+            .Text(file.input)
+            .Text(file.path)
+            .Int(file.size);
         out.When(file.modified).Text(file.sha256);
       }
     }
@@ -90,7 +124,12 @@ Status FillLanding(RowsBuilder& out, Storage& storage) {
     landing::Contents contents = TRY(landing::Load(storage, name));
     for (const auto& [file, versions] : contents.files) {
       for (const landing::LandedFile& landed : versions) {
-        out.Text(name).Text(file).Text(landed.sha256).Int(landed.size).When(landed.modified).Text(landed.from);
+        out.Text(name)
+            .Text(file)
+            .Text(landed.sha256)
+            .Int(landed.size)
+            .When(landed.modified)
+            .Text(landed.from);
         out.When(landed.landed).Text(landed.run).Text(landed.task).Int(landed.version);
       }
     }
@@ -113,8 +152,8 @@ Status Fill(std::string_view table, RowsBuilder& out, Store& store, Lake& lake) 
 
 }  // namespace
 
-Status DefineStoreTables(Session& session, Store& store, Lake& lake, const std::vector<std::string>& tables,
-                         std::stop_token stop) {
+Status DefineStoreTables(Session& session, Store& store, Lake& lake,
+                         const std::vector<std::string>& tables, std::stop_token stop) {
   for (const std::string& name : tables) {
     const StoreTable* table = FindStoreTable(name);
     if (table == nullptr) continue;

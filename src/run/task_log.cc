@@ -18,7 +18,8 @@ std::string RunFolder(const Project& project, const RunId& run) {
 std::string TaskLogPath(const Project& project, const RunId& run, std::string_view task) {
   std::string file;
   for (char c : task.substr(task.find('/') + 1)) {
-    bool plain = std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-_.=,[]").find(c) != std::string_view::npos;
+    bool plain = std::isalnum(static_cast<unsigned char>(c)) ||
+                 std::string_view("-_.=,[]").find(c) != std::string_view::npos;
     file += plain ? c : '_';
   }
   // Different keys stay different, whatever was replaced in them.

@@ -12,7 +12,7 @@
 
 namespace millrace {
 
-constexpr int64_t kMaxTaskLogBytes = 10 << 20;   // what comes later is left out, and the log says so
+constexpr int64_t kMaxTaskLogBytes = 10 << 20;  // what comes later is left out, and the log says so
 
 // Thread-safe. A log that cannot be written never fails a task.
 class TaskLog {

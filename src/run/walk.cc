@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kRows = "millrace_rows";
 
-Result<WalkOutput> MakeOutput(const Target& target, const Task& task, ConnectContext& context, std::stop_token stop) {
+Result<WalkOutput> MakeOutput(const Target& target, const Task& task, ConnectContext& context,
+                              std::stop_token stop) {
   WalkOutput output{.target = &target};
   output.sink = WithFailpoints(TRY(target.make(context)), target.connector);
   output.last = TRY(output.sink->LastCommit(task.key, stop));
@@ -44,28 +45,31 @@ Sql WithMetadata(const Sql& rows, const Schema& schema, Time now, const std::str
   }
   std::string star = theirs.empty() ? "*" : "* EXCLUDE (" + Join(theirs, ", ") + ")";
   std::string source_file = schema.Find("_source_file") ? ", _source_file" : "";
-  return {"SELECT " + star + ", " + SqlTime(now) + " AS _ingested_at" + source_file + ", " + SqlLiteral(run) +
-          " AS _run_id FROM (" + rows.text + "\n)"};
+  return {"SELECT " + star + ", " + SqlTime(now) + " AS _ingested_at" + source_file + ", " +
+          SqlLiteral(run) + " AS _run_id FROM (" + rows.text + "\n)"};
 }
 
 }  // namespace
 
-Walk::Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& log, ProgressBoard::Line& progress)
+Walk::Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& log,
+           ProgressBoard::Line& progress)
     : run(run),
       task(task),
       counts{.run = run.record.id, .task = task.key},
       values_(ValuesOf(values)),
       log_(log),
       progress_(progress),
-      connect_{run.context.env, run.context.lake, run.pipeline.folder, StateFolder(run.context.project), values.id,
-               task.key},
+      connect_{run.context.env,     run.context.lake,
+               run.pipeline.folder, StateFolder(run.context.project),
+               values.id,           task.key},
       stage_("reading"),
       stage_began_(run.Now()) {}
 
 Walk::~Walk() { progress_.Watch(nullptr); }
 
-Result<std::unique_ptr<Walk>> Walk::Begin(RunScope& run, const Task& task, const RunRecord& values, TaskLog& log,
-                                          ProgressBoard::Line& progress, std::stop_token stop) {
+Result<std::unique_ptr<Walk>> Walk::Begin(RunScope& run, const Task& task, const RunRecord& values,
+                                          TaskLog& log, ProgressBoard::Line& progress,
+                                          std::stop_token stop) {
   std::unique_ptr<Walk> walk(new Walk(run, task, values, log, progress));
   TRY(walk->MakeEnds(stop));
   TRY(walk->FindPins());
@@ -78,15 +82,17 @@ Status Walk::MakeEnds(std::stop_token stop) {
     if (!source.ok()) return source.status().In("input '" + input.name + "'");
     inputs.push_back({.input = &input, .source = std::move(source).value()});
   }
-  for (const Target& target : task.targets) outputs.push_back(TRY(MakeOutput(target, task, connect_, stop)));
+  for (const Target& target : task.targets)
+    outputs.push_back(TRY(MakeOutput(target, task, connect_, stop)));
   if (task.rejects) rejects = TRY(MakeOutput(*task.rejects, task, connect_, stop));
   return Status::Ok();
 }
 
 Status Walk::FindPins() {
-  bool by_sql = !task.sql.empty() || std::any_of(task.checks.begin(), task.checks.end(), [](const auto& check) {
-    return !check.table.empty() || !check.query.empty();
-  });
+  bool by_sql = !task.sql.empty() ||
+                std::any_of(task.checks.begin(), task.checks.end(), [](const auto& check) {
+                  return !check.table.empty() || !check.query.empty();
+                });
   if (!by_sql) return Status::Ok();
   for (const std::string& name : task.reads) {
     Result<TableName> table = ParseTableName(name);
@@ -106,16 +112,19 @@ Status Walk::FindPins() {
 
 bool Walk::AllHave(const CommitId& id) const {
   bool rejects_have = !rejects || rejects->Has(id);
-  return rejects_have && std::all_of(outputs.begin(), outputs.end(), [&](const auto& output) { return output.Has(id); });
+  return rejects_have && std::all_of(outputs.begin(), outputs.end(),
+                                     [&](const auto& output) { return output.Has(id); });
 }
 
 bool Walk::AnyHas(const CommitId& id) const {
-  return std::any_of(outputs.begin(), outputs.end(), [&](const auto& output) { return output.Has(id); }) ||
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [&](const auto& output) { return output.Has(id); }) ||
          (rejects && rejects->Has(id));
 }
 
 bool Walk::TakesRows() const {
-  bool rows = std::any_of(outputs.begin(), outputs.end(), [](const auto& output) { return output.sink->TakesRows(); });
+  bool rows = std::any_of(outputs.begin(), outputs.end(),
+                          [](const auto& output) { return output.sink->TakesRows(); });
   return rows || rejects || !task.checks.empty();
 }
 
@@ -124,8 +133,10 @@ Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
   for (WalkInput& input : inputs) {
     const std::string& name = input.input->name;
     Range range;
-    if (auto begin = interval.commit.begin.find(name); begin != interval.commit.begin.end()) range.begin = begin->second;
-    if (auto end = interval.commit.end.find(name); end != interval.commit.end.end()) range.end = end->second;
+    if (auto begin = interval.commit.begin.find(name); begin != interval.commit.begin.end())
+      range.begin = begin->second;
+    if (auto end = interval.commit.end.find(name); end != interval.commit.end.end())
+      range.end = end->second;
     Status status = input.source->Open(range, stop);
     if (!status.ok()) return status.In("input '" + name + "'");
     input.info = input.source->Info();
@@ -133,8 +144,9 @@ Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
     rows += std::max<int64_t>(input.info.rows, 0);
   }
   for (const Pin& pin : pins) {
-    bool counted = std::any_of(inputs.begin(), inputs.end(),
-                               [&](const auto& input) { return input.input->traits.reads == pin.table; });
+    bool counted = std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
+      return input.input->traits.reads == pin.table;
+    });
     if (counted) continue;
     bytes += std::max<int64_t>(pin.bytes, 0);
     rows += std::max<int64_t>(pin.rows, 0);
@@ -156,8 +168,8 @@ Status Walk::TakeFiles(const Interval& interval, std::stop_token stop) {
     TRY(output.sink->Open({}, intent, stop));
     WriteCount count = TRY(output.sink->TakeFiles(paths, stop));
     counts.bytes_out += count.bytes;
-    log_.Line(output.sink->Target() + ": " + FormatCount(static_cast<int64_t>(paths.size())) + " files, " +
-              FormatBytes(count.bytes));
+    log_.Line(output.sink->Target() + ": " + FormatCount(static_cast<int64_t>(paths.size())) +
+              " files, " + FormatBytes(count.bytes));
   }
   return Status::Ok();
 }
@@ -178,7 +190,8 @@ Status Walk::DefinePins(const Interval& interval, std::stop_token stop) {
 
 Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
   const std::string& name = input.input->name;
-  if (std::optional<Sql> scan = TRY(input.source->NativeScan(*session_))) return session_->Define(name, *scan);
+  if (std::optional<Sql> scan = TRY(input.source->NativeScan(*session_)))
+    return session_->Define(name, *scan);
   // A statement may read its input twice; a source is read once.
   std::string once = "millrace_once_" + name;
   TRY(session_->Bind(once, std::make_unique<SourceReader>(*input.source), stop));
@@ -189,8 +202,9 @@ Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
 Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
   session_ = TRY(run.context.engine.Open(task.key));
   progress_.Watch(session_.get());
-  uint64_t seed = std::stoull(Sha256Hex(task.key + "#" + std::to_string(interval.commit.id.sequence)).substr(0, 15),
-                              nullptr, 16);
+  uint64_t seed = std::stoull(
+      Sha256Hex(task.key + "#" + std::to_string(interval.commit.id.sequence)).substr(0, 15),
+      nullptr, 16);
   TRY(session_->FixTime(interval.commit.now, seed));
   for (WalkInput& input : inputs) {
     Status status = BindInput(input, stop);
@@ -217,9 +231,14 @@ Status Walk::Record(const Checked& checked) {
     const char* on_fail = check.on_fail == OnFail::kFail         ? "fail"
                           : check.on_fail == OnFail::kQuarantine ? "quarantine"
                                                                  : "drop";
-    TRY(run.store.AddCheck({.run = run.record.id, .task = task.key, .check = check.name,
-                            .severity = check.severity == CheckSeverity::kWarn ? "warn" : "error", .on_fail = on_fail,
-                            .passed = outcome.passed, .failed_rows = outcome.failed_rows, .detail = outcome.detail}));
+    TRY(run.store.AddCheck({.run = run.record.id,
+                            .task = task.key,
+                            .check = check.name,
+                            .severity = check.severity == CheckSeverity::kWarn ? "warn" : "error",
+                            .on_fail = on_fail,
+                            .passed = outcome.passed,
+                            .failed_rows = outcome.failed_rows,
+                            .detail = outcome.detail}));
     std::string result = check.name + (outcome.passed ? " passed" : " failed: " + outcome.detail);
     log_.Line("check " + result);
     if (!outcome.passed) run.Tell(Event::Kind::kCheckFailed, task, result);
@@ -233,19 +252,21 @@ Status Walk::Write(const Checked& checked, const Interval& interval, std::stop_t
   size_t readers = std::count_if(outputs.begin(), outputs.end(), [&](const auto& output) {
     return output.sink->TakesRows() && !output.Has(interval.commit.id);
   });
-  if (readers > 1 && task.checks.empty()) {   // computed once, however many targets read it
+  if (readers > 1 && task.checks.empty()) {  // computed once, however many targets read it
     TRY(session_->Materialize(kRows, rows, stop));
     rows = {std::string("SELECT * FROM ") + kRows};
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].sink->TakesRows() || outputs[i].Has(interval.commit.id)) continue;
-    Status status = WriteOutput(outputs[i], RowsFor(task.targets, i, rows, values_), interval, stop);
+    Status status =
+        WriteOutput(outputs[i], RowsFor(task.targets, i, rows, values_), interval, stop);
     if (!status.ok()) return status.In(outputs[i].sink->Target());
   }
   return Status::Ok();
 }
 
-Status Walk::WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop) {
+Status Walk::WriteOutput(WalkOutput& output, Sql rows, const Interval& interval,
+                         std::stop_token stop) {
   Schema schema = TRY(SchemaOf(*session_, rows));
   if (AddsMetadata(task, *output.target)) {
     rows = WithMetadata(rows, schema, interval.commit.now, interval.commit.run);
@@ -253,7 +274,8 @@ Status Walk::WriteOutput(WalkOutput& output, Sql rows, const Interval& interval,
   }
   WriteIntent intent{.refresh = interval.commit.refresh};
   for (const WalkInput& input : inputs) {
-    intent.replaced_files.insert(intent.replaced_files.end(), input.info.rewritten.begin(), input.info.rewritten.end());
+    intent.replaced_files.insert(intent.replaced_files.end(), input.info.rewritten.begin(),
+                                 input.info.rewritten.end());
   }
   TRY(output.sink->Open(schema, intent, stop));
   WriteCount count = TRY(output.sink->WriteFrom(*session_, rows, stop));
@@ -261,14 +283,16 @@ Status Walk::WriteOutput(WalkOutput& output, Sql rows, const Interval& interval,
   counts.bytes_out += count.bytes;
   if (count.discarded) discarded_.push_back(*count.discarded);
   progress_.Rows(counts.rows_out);
-  log_.Line(output.sink->Target() + ": " + FormatCount(count.rows) + " rows, " + FormatBytes(count.bytes));
+  log_.Line(output.sink->Target() + ": " + FormatCount(count.rows) + " rows, " +
+            FormatBytes(count.bytes));
   return Status::Ok();
 }
 
 Result<std::vector<Sql>> Walk::DecodeRejects() {
   std::vector<Sql> parts;
   for (WalkInput& input : inputs) {
-    if (std::optional<Sql> part = TRY(input.source->DecodeRejects(*session_))) parts.push_back(*std::move(part));
+    if (std::optional<Sql> part = TRY(input.source->DecodeRejects(*session_)))
+      parts.push_back(*std::move(part));
   }
   return parts;
 }
@@ -285,7 +309,8 @@ Status Walk::WriteRejects(const Checked& checked, const Interval& interval, std:
 
   Schema rows = TRY(SchemaOf(*session_, checked.accepted_rows));
   Sql all = TRY(RejectRows(*session_, rows, parts, interval.commit.now, interval.commit.run));
-  TRY(rejects->sink->Open(TRY(SchemaOf(*session_, all)), {.refresh = interval.commit.refresh}, stop));
+  TRY(rejects->sink->Open(TRY(SchemaOf(*session_, all)), {.refresh = interval.commit.refresh},
+                          stop));
   WriteCount count = TRY(rejects->sink->WriteFrom(*session_, all, stop));
   counts.rows_rejected = count.rows;
   log_.Line(rejects->sink->Target() + ": " + FormatCount(count.rows) + " rows put aside");
@@ -295,7 +320,8 @@ Status Walk::WriteRejects(const Checked& checked, const Interval& interval, std:
 Status Walk::Count() {
   Stage("committing");
   // Rows that nobody counted on the way in are those that came out.
-  if (counts.rows_in == 0 && task.sql.empty()) counts.rows_in = counts.rows_out + counts.rows_rejected;
+  if (counts.rows_in == 0 && task.sql.empty())
+    counts.rows_in = counts.rows_out + counts.rows_rejected;
   return run.store.UpdateTask(counts);
 }
 
@@ -303,8 +329,13 @@ Status Walk::Plan(const Interval& interval) {
   std::vector<FileRecord> files;
   for (const WalkInput& input : inputs) {
     for (const SourceFile& file : input.info.files) {
-      files.push_back({.task = task.key, .input = input.input->name, .path = file.path, .size = file.size,
-                       .modified = file.modified, .sha256 = file.sha256, .run = interval.commit.run});
+      files.push_back({.task = task.key,
+                       .input = input.input->name,
+                       .path = file.path,
+                       .size = file.size,
+                       .modified = file.modified,
+                       .sha256 = file.sha256,
+                       .run = interval.commit.run});
     }
   }
   if (!files.empty()) TRY(run.store.AddFiles(files));
@@ -314,7 +345,9 @@ Status Walk::Plan(const Interval& interval) {
 
 Status Walk::Commit(WalkOutput& output, const Interval& interval, std::stop_token stop) {
   if (output.Has(interval.commit.id)) return Status::Ok();
-  CommitInfo info{.id = interval.commit.id, .position = WritePosition(interval.commit), .now = interval.commit.now};
+  CommitInfo info{.id = interval.commit.id,
+                  .position = WritePosition(interval.commit),
+                  .now = interval.commit.now};
   Status status = output.sink->Commit(info, stop);
   return status.ok() ? status : status.In(output.sink->Target());
 }

@@ -17,28 +17,30 @@ namespace millrace {
 struct WalkInput {
   const Input* input = nullptr;
   std::unique_ptr<Source> source;
-  SourceInfo info;                   // of the opened range
+  SourceInfo info;  // of the opened range
 };
 
 struct WalkOutput {
   const Target* target = nullptr;
   std::unique_ptr<Sink> sink;
-  std::optional<Committed> last;     // what it has of this task
+  std::optional<Committed> last;  // what it has of this task
   bool Has(const CommitId& id) const { return last && last->sequence >= id.sequence; }
 };
 
 // A lake table that the SQL or the checks name: read at one version, in a replay at the same one.
 struct Pin {
   std::string table;
-  std::optional<int64_t> version;    // absent: the table does not exist (only the task's own may)
+  std::optional<int64_t> version;  // absent: the table does not exist (only the task's own may)
   int64_t rows = -1, bytes = -1;
 };
 
 class Walk {
  public:
-  // Makes the sources and sinks and asks each sink what it has. `task`'s ${run.*} are those of `values`.
-  static Result<std::unique_ptr<Walk>> Begin(RunScope& run, const Task& task, const RunRecord& values,
-                                             TaskLog& log, ProgressBoard::Line& progress, std::stop_token stop);
+  // Makes the sources and sinks and asks each sink what it has. `task`'s ${run.*} are those of
+  // `values`.
+  static Result<std::unique_ptr<Walk>> Begin(RunScope& run, const Task& task,
+                                             const RunRecord& values, TaskLog& log,
+                                             ProgressBoard::Line& progress, std::stop_token stop);
   ~Walk();
 
   // kInvalid: a replayed range is not there any more.
@@ -68,7 +70,8 @@ class Walk {
   TaskRecord counts;
 
  private:
-  Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& log, ProgressBoard::Line& progress);
+  Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& log,
+       ProgressBoard::Line& progress);
   Status MakeEnds(std::stop_token stop);
   Status FindPins();
   Status DefinePins(const Interval& interval, std::stop_token stop);
@@ -84,10 +87,10 @@ class Walk {
   ProgressBoard::Line& progress_;
   ConnectContext connect_;
   std::unique_ptr<Session> session_;
-  std::vector<Sql> discarded_;       // rows that a target's contract refused
+  std::vector<Sql> discarded_;  // rows that a target's contract refused
   std::string stage_;
   Time stage_began_;
-  std::map<std::string, double> seconds_;   // by stage
+  std::map<std::string, double> seconds_;  // by stage
 };
 
 }  // namespace millrace

@@ -25,6 +25,8 @@ std::string_view Name(TaskState state) {
   return "unknown";
 }
 
-bool IsFinal(TaskState state) { return state != TaskState::kPending && state != TaskState::kRunning; }
+bool IsFinal(TaskState state) {
+  return state != TaskState::kPending && state != TaskState::kRunning;
+}
 
 }  // namespace millrace

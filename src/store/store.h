@@ -1,8 +1,9 @@
 // What was planned, run and committed. The only owner of run state; the scheduler keeps none.
 //
-// Thread-safe. A method's effects all happen or none does. When it returns ok they survive the death of the
-// process; PlanCommit, AdoptCommit and MoveRun to a final state survive a loss of power, too, with all that came
-// before them. (What a loss of power may take is at most the end of that history, and is found again by replay.)
+// Thread-safe. A method's effects all happen or none does. When it returns ok they survive the
+// death of the process; PlanCommit, AdoptCommit and MoveRun to a final state survive a loss of
+// power, too, with all that came before them. (What a loss of power may take is at most the end of
+// that history, and is found again by replay.)
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,10 @@ namespace millrace {
 
 enum class RunState { kRunning, kSucceeded, kFailed, kCanceled };
 enum class TaskState {
-  kPending,         // waits for others
+  kPending,  // waits for others
   kRunning,
   kSucceeded,
-  kSkipped,         // nothing changed
+  kSkipped,  // nothing changed
   kFailed,
   kUpstreamFailed,  // not tried: one it depends on failed
   kCanceled,
@@ -38,24 +39,24 @@ using RunId = std::string;  // sortable by time: "20261121T065052-1f3a9c"
 struct RunRecord {
   RunId id;
   std::string pipeline;
-  std::string pipeline_file;                   // as given
+  std::string pipeline_file;  // as given
   RunState state = RunState::kRunning;
   Time started, logical_date, interval_start, interval_end;
   std::optional<Time> ended;
   std::map<std::string, std::string> params;
-  bool force = false, full_refresh = false;    // as asked for; a resumed run keeps them
-  std::string error;                           // first failure, one line
-  int64_t process = 0;                         // pid of the owner
+  bool force = false, full_refresh = false;  // as asked for; a resumed run keeps them
+  std::string error;                         // first failure, one line
+  int64_t process = 0;                       // pid of the owner
 };
 
 struct TaskRecord {
   RunId run;
-  std::string task;                            // the key: name and matrix values
-  std::vector<std::string> after;              // keys of the tasks it waits for
+  std::string task;                // the key: name and matrix values
+  std::vector<std::string> after;  // keys of the tasks it waits for
   TaskState state = TaskState::kPending;
-  int attempt = 0;                             // attempts begun
+  int attempt = 0;  // attempts begun
   std::optional<Time> started, ended;
-  std::string reason;                          // why it was skipped or failed
+  std::string reason;  // why it was skipped or failed
   std::string hint;
   // Filled in as it goes:
   int64_t rows_in = 0, rows_out = 0, rows_rejected = 0, bytes_in = 0, bytes_out = 0;
@@ -75,28 +76,29 @@ struct CheckRecord {
   std::string task, check, severity, on_fail;
   bool passed = true;
   int64_t failed_rows = 0;
-  std::string detail;                          // "carrier: 3 nulls in 336,776 rows"
+  std::string detail;  // "carrier: 3 nulls in 336,776 rows"
 };
 
 // A commit: planned before the first sink is told, finished after the last.
 struct CommitRecord {
   CommitId id;
   RunId run;
-  std::map<std::string, Position> begin, end;  // by input name; begin lacks inputs read from the start
-  Time now;                                    // what the task sees as the present, fixed for replays
-  std::string definition;                      // hash of the task's definition
-  bool refresh = false;                        // replaces whatever the targets held
+  std::map<std::string, Position> begin,
+      end;                 // by input name; begin lacks inputs read from the start
+  Time now;                // what the task sees as the present, fixed for replays
+  std::string definition;  // hash of the task's definition
+  bool refresh = false;    // replaces whatever the targets held
   bool finished = false;
 };
 
 struct LineageRecord {
   std::string pipeline, task, table;
-  bool written = false;                        // else read
+  bool written = false;  // else read
 };
 
-struct FileRecord {                            // a file that was taken, as it was then
+struct FileRecord {  // a file that was taken, as it was then
   std::string task, input, path;
-  int64_t size = 0;                            // bytes
+  int64_t size = 0;  // bytes
   Time modified;
   std::string sha256;
   RunId run;
@@ -108,7 +110,8 @@ struct MetricRecord {
   double value = 0;
 };
 
-// Whoever holds it is the only one that runs this pipeline. Let go by destruction or the death of the process.
+// Whoever holds it is the only one that runs this pipeline. Let go by destruction or the death of
+// the process.
 class PipelineLock {
  public:
   virtual ~PipelineLock() = default;
@@ -118,44 +121,51 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Two runs of one pipeline at once would each write the same rows. kConflict names the process that has it.
+  // Two runs of one pipeline at once would each write the same rows. kConflict names the process
+  // that has it.
   virtual Result<std::unique_ptr<PipelineLock>> LockPipeline(std::string_view pipeline) = 0;
 
   // A run with all its tasks, in kPending.
   virtual Status CreateRun(const RunRecord& run, const std::vector<TaskRecord>& tasks) = 0;
-  virtual Result<RunRecord> GetRun(const RunId& id) = 0;                       // kNotFound
-  virtual Result<std::vector<RunRecord>> Runs(std::string_view pipeline, int limit) = 0;  // newest first; "" = all
+  virtual Result<RunRecord> GetRun(const RunId& id) = 0;  // kNotFound
+  virtual Result<std::vector<RunRecord>> Runs(std::string_view pipeline,
+                                              int limit) = 0;  // newest first; "" = all
   // Running → final, or final → running (resume). kConflict when it is not in `from`.
-  virtual Status MoveRun(const RunId& id, RunState from, RunState to, Time now, std::string_view error) = 0;
+  virtual Status MoveRun(const RunId& id, RunState from, RunState to, Time now,
+                         std::string_view error) = 0;
 
-  virtual Result<std::vector<TaskRecord>> Tasks(const RunId& run) = 0;         // in order of creation
-  // Compare-and-set. kConflict when it is not in `from`. To kRunning begins an attempt; away from it ends that.
-  virtual Status MoveTask(const RunId& run, std::string_view task, TaskState from, TaskState to, Time now,
-                          std::string_view reason = "", std::string_view hint = "") = 0;
-  virtual Status UpdateTask(const TaskRecord& counts) = 0;                     // rows and bytes only
+  virtual Result<std::vector<TaskRecord>> Tasks(const RunId& run) = 0;  // in order of creation
+  // Compare-and-set. kConflict when it is not in `from`. To kRunning begins an attempt; away from
+  // it ends that.
+  virtual Status MoveTask(const RunId& run, std::string_view task, TaskState from, TaskState to,
+                          Time now, std::string_view reason = "", std::string_view hint = "") = 0;
+  virtual Status UpdateTask(const TaskRecord& counts) = 0;  // rows and bytes only
   virtual Result<std::vector<AttemptRecord>> Attempts(const RunId& run, std::string_view task) = 0;
 
   // The protocol: PlanCommit → every Sink::Commit → FinishCommit.
-  virtual Status PlanCommit(const CommitRecord& commit) = 0;                   // kConflict unless it is last + 1
-  virtual Status FinishCommit(const CommitId& id, Time now) = 0;               // twice is once
-  // Only for a plan that no sink has. The commit before it is the newest again; the sequence number is reused.
-  // kConflict unless it is the newest and unfinished.
+  virtual Status PlanCommit(const CommitRecord& commit) = 0;      // kConflict unless it is last + 1
+  virtual Status FinishCommit(const CommitId& id, Time now) = 0;  // twice is once
+  // Only for a plan that no sink has. The commit before it is the newest again; the sequence number
+  // is reused. kConflict unless it is the newest and unfinished.
   virtual Status AbandonCommit(const CommitId& id) = 0;
-  // Records, as finished, a commit that the sinks have and this store does not know: it was lost or restored.
-  // kConflict unless it is newer than all of its task.
+  // Records, as finished, a commit that the sinks have and this store does not know: it was lost or
+  // restored. kConflict unless it is newer than all of its task.
   virtual Status AdoptCommit(const CommitRecord& commit) = 0;
-  // The newest commit of a task: planned (then it is to be completed) or finished; nullopt: none yet.
+  // The newest commit of a task: planned (then it is to be completed) or finished; nullopt: none
+  // yet.
   virtual Result<std::optional<CommitRecord>> LastCommit(std::string_view task) = 0;
   // In order of planning. Positions are kept for the newest commits of a task only.
   virtual Result<std::vector<CommitRecord>> Commits(const RunId& run) = 0;
 
-  // What is recorded twice with one key (run, task, name or path) is there once, with the later values.
+  // What is recorded twice with one key (run, task, name or path) is there once, with the later
+  // values.
   virtual Status AddCheck(const CheckRecord& check) = 0;
   virtual Result<std::vector<CheckRecord>> Checks(const RunId& run) = 0;
   virtual Status AddMetric(const MetricRecord& metric) = 0;
   virtual Result<std::vector<MetricRecord>> Metrics(const RunId& run) = 0;
   // Replaces what the pipeline had.
-  virtual Status SetLineage(std::string_view pipeline, const std::vector<LineageRecord>& records) = 0;
+  virtual Status SetLineage(std::string_view pipeline,
+                            const std::vector<LineageRecord>& records) = 0;
   virtual Result<std::vector<LineageRecord>> Lineage() = 0;
   virtual Status AddFiles(const std::vector<FileRecord>& files) = 0;
   virtual Result<std::vector<FileRecord>> Files(std::string_view task) = 0;

@@ -21,7 +21,8 @@ struct StoreKind {
 };
 
 const StoreKind kStores[] = {
-    {"Sqlite", [](const std::string& folder) { return OpenSqliteStore(folder + "/state/store.db"); }},
+    {"Sqlite",
+     [](const std::string& folder) { return OpenSqliteStore(folder + "/state/store.db"); }},
 };
 
 Time At(int seconds) { return Time(std::chrono::seconds(1'800'000'000 + seconds)); }
@@ -67,7 +68,8 @@ class StoreConformance : public testing::TestWithParam<StoreKind> {
   void StartTask() {
     ASSERT_TRUE(store_->CreateRun(Run("r1"), {{.run = "r1", .task = "orders/load"}}).ok());
     ASSERT_TRUE(
-        store_->MoveTask("r1", "orders/load", TaskState::kPending, TaskState::kRunning, At(1)).ok());
+        store_->MoveTask("r1", "orders/load", TaskState::kPending, TaskState::kRunning, At(1))
+            .ok());
   }
 
   std::string folder_;
@@ -75,9 +77,12 @@ class StoreConformance : public testing::TestWithParam<StoreKind> {
 };
 
 TEST_P(StoreConformance, KeepsARunAcrossReopening) {
-  ASSERT_TRUE(store_->CreateRun(Run("r1"), {{.run = "r1", .task = "orders/b"},
-                                            {.run = "r1", .task = "orders/a", .after = {"orders/b", "orders/[x=1]"}}})
-                  .ok());
+  ASSERT_TRUE(
+      store_
+          ->CreateRun(Run("r1"),
+                      {{.run = "r1", .task = "orders/b"},
+                       {.run = "r1", .task = "orders/a", .after = {"orders/b", "orders/[x=1]"}}})
+          .ok());
   Reopen();
   RunRecord run = *store_->GetRun("r1");
   EXPECT_EQ(run.pipeline, "orders");
@@ -124,18 +129,27 @@ TEST_P(StoreConformance, MovesARunOnlyFromTheStateItIsIn) {
   ASSERT_TRUE(store_->MoveRun("r1", RunState::kRunning, RunState::kFailed, At(9), "no disk").ok());
   EXPECT_EQ(store_->GetRun("r1")->ended, At(9));
   EXPECT_EQ(store_->GetRun("r1")->error, "no disk");
-  EXPECT_EQ(store_->MoveRun("r1", RunState::kRunning, RunState::kSucceeded, At(9), "").code(), Code::kConflict);
-  EXPECT_EQ(store_->MoveRun("r9", RunState::kRunning, RunState::kSucceeded, At(9), "").code(), Code::kNotFound);
+  EXPECT_EQ(store_->MoveRun("r1", RunState::kRunning, RunState::kSucceeded, At(9), "").code(),
+            Code::kConflict);
+  EXPECT_EQ(store_->MoveRun("r9", RunState::kRunning, RunState::kSucceeded, At(9), "").code(),
+            Code::kNotFound);
   ASSERT_TRUE(store_->MoveRun("r1", RunState::kFailed, RunState::kRunning, At(10), "").ok());
   EXPECT_EQ(store_->GetRun("r1")->ended, std::nullopt);
 }
 
 TEST_P(StoreConformance, CountsAttempts) {
   StartTask();
-  ASSERT_TRUE(store_->MoveTask("r1", "orders/load", TaskState::kRunning, TaskState::kFailed, At(2), "boom", "look").ok());
+  ASSERT_TRUE(store_
+                  ->MoveTask("r1", "orders/load", TaskState::kRunning, TaskState::kFailed, At(2),
+                             "boom", "look")
+                  .ok());
   EXPECT_EQ(store_->Tasks("r1")->at(0).hint, "look");
-  ASSERT_TRUE(store_->MoveTask("r1", "orders/load", TaskState::kFailed, TaskState::kRunning, At(3)).ok());
-  ASSERT_TRUE(store_->MoveTask("r1", "orders/load", TaskState::kRunning, TaskState::kSucceeded, At(4), "fine").ok());
+  ASSERT_TRUE(
+      store_->MoveTask("r1", "orders/load", TaskState::kFailed, TaskState::kRunning, At(3)).ok());
+  ASSERT_TRUE(
+      store_
+          ->MoveTask("r1", "orders/load", TaskState::kRunning, TaskState::kSucceeded, At(4), "fine")
+          .ok());
   std::vector<AttemptRecord> attempts = *store_->Attempts("r1", "orders/load");
   ASSERT_EQ(attempts.size(), 2u);
   EXPECT_EQ(attempts[0].error, "boom");
@@ -146,10 +160,12 @@ TEST_P(StoreConformance, CountsAttempts) {
   EXPECT_EQ(task.attempt, 2);
   EXPECT_EQ(task.started, At(3));
   EXPECT_EQ(task.ended, At(4));
-  EXPECT_EQ(store_->MoveTask("r1", "orders/load", TaskState::kRunning, TaskState::kFailed, At(5)).code(),
-            Code::kConflict);
-  EXPECT_EQ(store_->MoveTask("r1", "orders/none", TaskState::kRunning, TaskState::kFailed, At(5)).code(),
-            Code::kNotFound);
+  EXPECT_EQ(
+      store_->MoveTask("r1", "orders/load", TaskState::kRunning, TaskState::kFailed, At(5)).code(),
+      Code::kConflict);
+  EXPECT_EQ(
+      store_->MoveTask("r1", "orders/none", TaskState::kRunning, TaskState::kFailed, At(5)).code(),
+      Code::kNotFound);
 }
 
 TEST_P(StoreConformance, OneOfManyWinsACompareAndSet) {
@@ -159,7 +175,9 @@ TEST_P(StoreConformance, OneOfManyWinsACompareAndSet) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
-        won += store_->MoveTask("r1", "orders/load", TaskState::kPending, TaskState::kRunning, At(1)).ok();
+        won +=
+            store_->MoveTask("r1", "orders/load", TaskState::kPending, TaskState::kRunning, At(1))
+                .ok();
       });
     }
   }
@@ -169,8 +187,15 @@ TEST_P(StoreConformance, OneOfManyWinsACompareAndSet) {
 
 TEST_P(StoreConformance, UpdatesCounts) {
   StartTask();
-  ASSERT_TRUE(store_->UpdateTask({.run = "r1", .task = "orders/load", .rows_in = 5, .rows_out = 4, .rows_rejected = 1,
-                                  .bytes_in = int64_t{1} << 40, .bytes_out = 7}).ok());
+  ASSERT_TRUE(store_
+                  ->UpdateTask({.run = "r1",
+                                .task = "orders/load",
+                                .rows_in = 5,
+                                .rows_out = 4,
+                                .rows_rejected = 1,
+                                .bytes_in = int64_t{1} << 40,
+                                .bytes_out = 7})
+                  .ok());
   TaskRecord task = store_->Tasks("r1")->at(0);
   EXPECT_EQ(task.state, TaskState::kRunning);
   EXPECT_EQ(task.rows_in, 5);
@@ -206,7 +231,8 @@ TEST_P(StoreConformance, CommitsFollowOneAnother) {
   EXPECT_EQ(store_->PlanCommit(Commit(2, "", "p")).code(), Code::kConflict);
   ASSERT_TRUE(store_->PlanCommit(Commit(1, "", "p1")).ok());
   EXPECT_EQ(store_->PlanCommit(Commit(1, "", "p1")).code(), Code::kConflict);
-  EXPECT_EQ(store_->PlanCommit(Commit(2, "p1", "p2")).code(), Code::kConflict) << "1 is not finished";
+  EXPECT_EQ(store_->PlanCommit(Commit(2, "p1", "p2")).code(), Code::kConflict)
+      << "1 is not finished";
   ASSERT_TRUE(store_->FinishCommit({"orders/load", 1}, At(6)).ok());
   ASSERT_TRUE(store_->PlanCommit(Commit(2, "p1", "p2")).ok());
 }
@@ -231,7 +257,8 @@ TEST_P(StoreConformance, AdoptsACommitThatOnlySinksKnow) {
   EXPECT_EQ(last.end["input"].token, "p7");
   EXPECT_EQ(store_->AdoptCommit(Commit(7, "", "p7")).code(), Code::kConflict);
   ASSERT_TRUE(store_->PlanCommit(Commit(8, "p7", "p8")).ok());
-  EXPECT_EQ(store_->AdoptCommit(Commit(9, "", "p9")).code(), Code::kConflict) << "8 is not finished";
+  EXPECT_EQ(store_->AdoptCommit(Commit(9, "", "p9")).code(), Code::kConflict)
+      << "8 is not finished";
 }
 
 TEST_P(StoreConformance, KeepsPositionsOfTheNewestCommitOnly) {
@@ -248,8 +275,14 @@ TEST_P(StoreConformance, KeepsPositionsOfTheNewestCommitOnly) {
 
 TEST_P(StoreConformance, RecordsOnceWhatIsToldTwice) {
   StartTask();
-  CheckRecord check{.run = "r1", .task = "orders/load", .check = "not_null(id)", .severity = "error",
-                    .on_fail = "fail", .passed = false, .failed_rows = 3, .detail = "id"};
+  CheckRecord check{.run = "r1",
+                    .task = "orders/load",
+                    .check = "not_null(id)",
+                    .severity = "error",
+                    .on_fail = "fail",
+                    .passed = false,
+                    .failed_rows = 3,
+                    .detail = "id"};
   ASSERT_TRUE(store_->AddCheck(check).ok());
   check.failed_rows = 4;
   ASSERT_TRUE(store_->AddCheck(check).ok());
@@ -264,8 +297,13 @@ TEST_P(StoreConformance, RecordsOnceWhatIsToldTwice) {
   ASSERT_EQ(store_->Metrics("r1")->size(), 1u);
   EXPECT_EQ(store_->Metrics("r1")->at(0).value, 2.5);
 
-  FileRecord file{.task = "orders/load", .input = "input", .path = "a.csv", .size = 9, .modified = At(-3),
-                  .sha256 = "ff", .run = "r1"};
+  FileRecord file{.task = "orders/load",
+                  .input = "input",
+                  .path = "a.csv",
+                  .size = 9,
+                  .modified = At(-3),
+                  .sha256 = "ff",
+                  .run = "r1"};
   ASSERT_TRUE(store_->AddFiles({file, file}).ok());
   ASSERT_EQ(store_->Files("orders/load")->size(), 1u);
   EXPECT_EQ(store_->Files("orders/load")->at(0).modified, At(-3));

@@ -6,13 +6,23 @@ namespace millrace {
 
 namespace {
 
-constexpr TypeKind kText = TypeKind::kVarchar, kCount = TypeKind::kBigInt, kWhen = TypeKind::kTimestampTz,
-                   kFlag = TypeKind::kBoolean;
+TypeKind KindOf(std::string_view word) {
+  if (word == "count") return TypeKind::kBigInt;
+  if (word == "time") return TypeKind::kTimestampTz;
+  if (word == "flag") return TypeKind::kBoolean;
+  if (word == "real") return TypeKind::kDouble;
+  return TypeKind::kVarchar;
+}
 
-Schema Shape(std::initializer_list<std::pair<const char*, TypeKind>> columns) {
-  Schema schema;
-  for (const auto& [name, kind] : columns) schema.columns.push_back({.name = name, .type = {.kind = kind}});
-  return schema;
+// "run started:time": names, each with its kind unless it is text.
+StoreTable Shape(std::string_view table, std::string_view columns) {
+  StoreTable shape{.name = table, .schema = {}};
+  for (const std::string& column : Split(columns, ' ')) {
+    size_t colon = column.find(':');
+    std::string kind = colon == column.npos ? "" : column.substr(colon + 1);
+    shape.schema.columns.push_back({.name = column.substr(0, colon), .type = {KindOf(kind)}});
+  }
+  return shape;
 }
 
 }  // namespace
@@ -20,27 +30,22 @@ Schema Shape(std::initializer_list<std::pair<const char*, TypeKind>> columns) {
 const std::vector<StoreTable>& StoreTables() {
   // `task` is the key, "pipeline/name[x=1]"; `name` the part after the pipeline.
   static const std::vector<StoreTable> tables = {
-      {"millrace.checks", Shape({{"run", kText}, {"task", kText}, {"name", kText}, {"rule", kText}, {"severity", kText},
-                                 {"on_fail", kText}, {"passed", kFlag}, {"failed_rows", kCount}, {"detail", kText}})},
-      {"millrace.commits", Shape({{"run", kText}, {"task", kText}, {"name", kText}, {"sequence", kCount},
-                                  {"now", kWhen}, {"definition", kText}, {"refresh", kFlag}, {"finished", kFlag}})},
-      {"millrace.files", Shape({{"run", kText}, {"task", kText}, {"name", kText}, {"input", kText}, {"path", kText},
-                                {"size", kCount}, {"modified", kWhen}, {"sha256", kText}})},
-      {"millrace.landing", Shape({{"landing", kText}, {"file", kText}, {"sha256", kText}, {"size", kCount},
-                                  {"modified", kWhen}, {"origin", kText}, {"landed_at", kWhen}, {"run", kText},
-                                  {"task", kText}, {"version", kCount}})},
-      {"millrace.lineage", Shape({{"pipeline", kText}, {"task", kText}, {"name", kText}, {"table_name", kText},
-                                  {"written", kFlag}})},
-      {"millrace.metrics", Shape({{"run", kText}, {"task", kText}, {"name", kText}, {"metric", kText},
-                                  {"value", TypeKind::kDouble}})},
-      {"millrace.runs", Shape({{"run", kText}, {"pipeline", kText}, {"file", kText}, {"state", kText},
-                               {"started", kWhen}, {"ended", kWhen}, {"logical_date", kWhen},
-                               {"interval_start", kWhen}, {"interval_end", kWhen}, {"force", kFlag},
-                               {"full_refresh", kFlag}, {"error", kText}})},
-      {"millrace.tasks", Shape({{"run", kText}, {"pipeline", kText}, {"task", kText}, {"name", kText},
-                                {"state", kText}, {"attempt", kCount}, {"started", kWhen}, {"ended", kWhen},
-                                {"reason", kText}, {"rows_in", kCount}, {"rows_out", kCount},
-                                {"rows_rejected", kCount}, {"bytes_in", kCount}, {"bytes_out", kCount}})},
+      Shape("millrace.checks",
+            "run task name rule severity on_fail passed:flag failed_rows:count detail"),
+      Shape("millrace.commits",
+            "run task name sequence:count now:time definition refresh:flag finished:flag"),
+      Shape("millrace.files", "run task name input path size:count modified:time sha256"),
+      Shape("millrace.landing",
+            "landing file sha256 size:count modified:time origin landed_at:time run task "
+            "version:count"),
+      Shape("millrace.lineage", "pipeline task name table_name written:flag"),
+      Shape("millrace.metrics", "run task name metric value:real"),
+      Shape("millrace.runs",
+            "run pipeline file state started:time ended:time logical_date:time "
+            "interval_start:time interval_end:time force:flag full_refresh:flag error"),
+      Shape("millrace.tasks",
+            "run pipeline task name state attempt:count started:time ended:time reason "
+            "rows_in:count rows_out:count rows_rejected:count bytes_in:count bytes_out:count"),
   };
   return tables;
 }

@@ -10,7 +10,7 @@
 namespace millrace {
 
 struct StoreTable {
-  std::string_view name;   // "millrace.runs"
+  std::string_view name;  // "millrace.runs"
   Schema schema;
 };
 

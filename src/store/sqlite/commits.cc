@@ -6,7 +6,9 @@ namespace millrace::sqlite {
 
 namespace {
 
-std::string Title(const CommitId& id) { return "commit " + std::to_string(id.sequence) + " of " + id.task; }
+std::string Title(const CommitId& id) {
+  return "commit " + std::to_string(id.sequence) + " of " + id.task;
+}
 
 // The newest sequence number, or 0; and whether it is finished.
 struct Newest {
@@ -14,15 +16,20 @@ struct Newest {
   bool finished = true;
 };
 Result<Newest> NewestOf(Database& db, std::string_view task) {
-  Statement row = TRY(db.Query(
-      "SELECT sequence, finished IS NOT NULL FROM commits WHERE task = ? ORDER BY sequence DESC LIMIT 1", task));
+  Statement row =
+      TRY(db.Query("SELECT sequence, finished IS NOT NULL FROM commits WHERE task = ? ORDER BY "
+                   "sequence DESC LIMIT 1",
+                   task));
   if (!TRY(row.Step())) return Newest();
   return Newest{row.Int(0), row.Bool(1)};
 }
 
 Status Insert(Database& db, const CommitRecord& commit, std::optional<Time> finished) {
-  TRY(db.Run("INSERT INTO commits (task, sequence, run, now, definition, refresh, finished) VALUES (?,?,?,?,?,?,?)",
-             commit.id.task, commit.id.sequence, commit.run, commit.now, commit.definition, commit.refresh, finished));
+  TRY(
+      db.Run("INSERT INTO commits (task, sequence, run, now, definition, refresh, finished) VALUES "
+             "(?,?,?,?,?,?,?)",
+             commit.id.task, commit.id.sequence, commit.run, commit.now, commit.definition,
+             commit.refresh, finished));
   std::set<std::string> inputs;
   for (const auto& [input, position] : commit.begin) inputs.insert(input);
   for (const auto& [input, position] : commit.end) inputs.insert(input);
@@ -31,8 +38,9 @@ Status Insert(Database& db, const CommitRecord& commit, std::optional<Time> fini
     return found == positions.end() ? std::nullopt : std::optional(found->second.token);
   };
   for (const std::string& input : inputs) {
-    TRY(db.Run("INSERT INTO positions (task, sequence, input, begin_at, end_at) VALUES (?,?,?,?,?)", commit.id.task,
-               commit.id.sequence, input, token(commit.begin, input), token(commit.end, input)));
+    TRY(db.Run("INSERT INTO positions (task, sequence, input, begin_at, end_at) VALUES (?,?,?,?,?)",
+               commit.id.task, commit.id.sequence, input, token(commit.begin, input),
+               token(commit.end, input)));
   }
   return Status::Ok();
 }
@@ -43,8 +51,9 @@ Status ForgetPositionsBefore(Database& db, const CommitId& id) {
 }
 
 Status ReadPositions(Database& db, CommitRecord& commit) {
-  Statement row = TRY(db.Query("SELECT input, begin_at, end_at FROM positions WHERE task = ? AND sequence = ?",
-                               commit.id.task, commit.id.sequence));
+  Statement row =
+      TRY(db.Query("SELECT input, begin_at, end_at FROM positions WHERE task = ? AND sequence = ?",
+                   commit.id.task, commit.id.sequence));
   while (TRY(row.Step())) {
     if (!row.IsNull(1)) commit.begin[row.Text(0)] = Position{row.Text(1)};
     if (!row.IsNull(2)) commit.end[row.Text(0)] = Position{row.Text(2)};
@@ -67,7 +76,8 @@ Status PlanCommit(Database& db, const CommitRecord& commit) {
   Transaction transaction = TRY(Transaction::Begin(db, Durable::kPower));
   Newest newest = TRY(NewestOf(db, commit.id.task));
   if (!newest.finished || newest.sequence + 1 != commit.id.sequence) {
-    return {Code::kConflict, Title(commit.id) + " does not follow commit " + std::to_string(newest.sequence) +
+    return {Code::kConflict, Title(commit.id) + " does not follow commit " +
+                                 std::to_string(newest.sequence) +
                                  (newest.finished ? "" : ", which is not finished")};
   }
   TRY(Insert(db, commit, std::nullopt));
@@ -76,8 +86,9 @@ Status PlanCommit(Database& db, const CommitRecord& commit) {
 
 Status FinishCommit(Database& db, const CommitId& id, Time now) {
   Transaction transaction = TRY(Transaction::Begin(db));
-  int64_t known = TRY(db.Run("UPDATE commits SET finished = coalesce(finished, ?) WHERE task = ? AND sequence = ?",
-                             now, id.task, id.sequence));
+  int64_t known = TRY(
+      db.Run("UPDATE commits SET finished = coalesce(finished, ?) WHERE task = ? AND sequence = ?",
+             now, id.task, id.sequence));
   if (known == 0) return NotFound(Title(id) + " was not planned");
   TRY(ForgetPositionsBefore(db, id));
   return transaction.Commit();
@@ -97,7 +108,8 @@ Status AdoptCommit(Database& db, const CommitRecord& commit) {
   Transaction transaction = TRY(Transaction::Begin(db, Durable::kPower));
   Newest newest = TRY(NewestOf(db, commit.id.task));
   if (!newest.finished || newest.sequence >= commit.id.sequence) {
-    return {Code::kConflict, Title(commit.id) + " is not newer than commit " + std::to_string(newest.sequence)};
+    return {Code::kConflict,
+            Title(commit.id) + " is not newer than commit " + std::to_string(newest.sequence)};
   }
   TRY(Insert(db, commit, commit.now));
   TRY(ForgetPositionsBefore(db, commit.id));
@@ -105,10 +117,11 @@ Status AdoptCommit(Database& db, const CommitRecord& commit) {
 }
 
 Result<std::optional<CommitRecord>> LastCommit(Database& db, std::string_view task) {
-  Statement row = TRY(db.Query(
-      "SELECT task, sequence, run, now, definition, refresh, finished IS NOT NULL FROM commits WHERE task = ? "
-      "ORDER BY sequence DESC LIMIT 1",
-      task));
+  Statement row =
+      TRY(db.Query("SELECT task, sequence, run, now, definition, refresh, finished IS NOT NULL "
+                   "FROM commits WHERE task = ? "
+                   "ORDER BY sequence DESC LIMIT 1",
+                   task));
   if (!TRY(row.Step())) return std::optional<CommitRecord>();
   CommitRecord commit = ReadCommit(row);
   TRY(ReadPositions(db, commit));
@@ -116,10 +129,11 @@ Result<std::optional<CommitRecord>> LastCommit(Database& db, std::string_view ta
 }
 
 Result<std::vector<CommitRecord>> Commits(Database& db, const RunId& run) {
-  Statement row = TRY(db.Query(
-      "SELECT task, sequence, run, now, definition, refresh, finished IS NOT NULL FROM commits WHERE run = ? "
-      "ORDER BY rowid",
-      run));
+  Statement row =
+      TRY(db.Query("SELECT task, sequence, run, now, definition, refresh, finished IS NOT NULL "
+                   "FROM commits WHERE run = ? "
+                   "ORDER BY rowid",
+                   run));
   std::vector<CommitRecord> commits;
   while (TRY(row.Step())) {
     commits.push_back(ReadCommit(row));

@@ -18,10 +18,10 @@ Status FromSqlite(sqlite3* db, int code, std::string_view what) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return {Code::kUnavailable, message, "another process holds the store: try again"};
-    case SQLITE_FULL:
-      return {Code::kExhausted, message, "free some disk space"};
+    case SQLITE_FULL: return {Code::kExhausted, message, "free some disk space"};
     case SQLITE_IOERR:
-      if (system == ENOSPC || system == EDQUOT) return {Code::kExhausted, message, "free some disk space"};
+      if (system == ENOSPC || system == EDQUOT)
+        return {Code::kExhausted, message, "free some disk space"};
       return {Code::kUnavailable, message};
     case SQLITE_READONLY:
     case SQLITE_PERM:
@@ -31,9 +31,10 @@ Status FromSqlite(sqlite3* db, int code, std::string_view what) {
       return Invalid(message, "look at the owner and the mode of the store's file and folder");
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      return Invalid(message, "the file is damaged or not a store: restore it, or move it away and start a new one");
-    default:
-      return Internal(message);
+      return Invalid(
+          message,
+          "the file is damaged or not a store: restore it, or move it away and start a new one");
+    default: return Internal(message);
   }
 }
 
@@ -41,10 +42,14 @@ Status FromSqlite(sqlite3* db, int code, std::string_view what) {
 std::string ImmutableUri(const std::string& path) {
   std::string uri = "file:";
   for (char c : path) {
-    if (c == '?') uri += "%3f";
-    else if (c == '#') uri += "%23";
-    else if (c == '%') uri += "%25";
-    else uri += c;
+    if (c == '?')
+      uri += "%3f";
+    else if (c == '#')
+      uri += "%23";
+    else if (c == '%')
+      uri += "%25";
+    else
+      uri += c;
   }
   return uri + "?immutable=1";
 }
@@ -58,7 +63,8 @@ Statement::~Statement() {
 }
 
 void Statement::Bind(std::string_view value) {
-  sqlite3_bind_text64(handle_, ++bound_, value.data() ? value.data() : "", value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  sqlite3_bind_text64(handle_, ++bound_, value.data() ? value.data() : "", value.size(),
+                      SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 void Statement::Bind(int64_t value) { sqlite3_bind_int64(handle_, ++bound_, value); }
 void Statement::Bind(double value) { sqlite3_bind_double(handle_, ++bound_, value); }
@@ -74,11 +80,14 @@ Result<bool> Statement::Step() {
 std::string Statement::Text(int column) const {
   const unsigned char* text = sqlite3_column_text(handle_, column);
   if (text == nullptr) return "";
-  return {reinterpret_cast<const char*>(text), static_cast<size_t>(sqlite3_column_bytes(handle_, column))};
+  return {reinterpret_cast<const char*>(text),
+          static_cast<size_t>(sqlite3_column_bytes(handle_, column))};
 }
 int64_t Statement::Int(int column) const { return sqlite3_column_int64(handle_, column); }
 double Statement::Double(int column) const { return sqlite3_column_double(handle_, column); }
-bool Statement::IsNull(int column) const { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
+bool Statement::IsNull(int column) const {
+  return sqlite3_column_type(handle_, column) == SQLITE_NULL;
+}
 
 Result<std::unique_ptr<Database>> Database::Open(const std::string& path, Access access) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
@@ -119,8 +128,10 @@ Status Database::Script(const std::string& sql) {
 }
 
 Result<Transaction> Transaction::Begin(Database& database, Durable durable) {
-  // The setting belongs to the connection, cannot change inside a transaction, and costs a microsecond.
-  TRY(database.Script(durable == Durable::kPower ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+  // The setting belongs to the connection, cannot change inside a transaction, and costs a
+  // microsecond.
+  TRY(database.Script(durable == Durable::kPower ? "PRAGMA synchronous = FULL"
+                                                 : "PRAGMA synchronous = NORMAL"));
   TRY(database.Run("BEGIN IMMEDIATE"));
   return Transaction(database);
 }

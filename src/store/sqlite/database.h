@@ -21,7 +21,8 @@ class Statement {
  public:
   Statement(sqlite3* db, sqlite3_stmt* handle) : db_(db), handle_(handle) {}
   ~Statement();
-  Statement(Statement&& other) noexcept : db_(other.db_), handle_(other.handle_), bound_(other.bound_) {
+  Statement(Statement&& other) noexcept
+      : db_(other.db_), handle_(other.handle_), bound_(other.bound_) {
     other.handle_ = nullptr;
   }
   Statement(const Statement&) = delete;
@@ -38,7 +39,10 @@ class Statement {
   void BindNull();
   template <class T>
   void Bind(const std::optional<T>& value) {
-    if (value) Bind(*value); else BindNull();
+    if (value)
+      Bind(*value);
+    else
+      BindNull();
   }
 
   // True: there is a row. False: it is done.
@@ -80,7 +84,8 @@ class Database {
   template <class... Values>
   Result<int64_t> Run(const char* sql, const Values&... values) {
     Statement statement = TRY(Query(sql, values...));
-    while (TRY(statement.Step())) {}
+    while (TRY(statement.Step())) {
+    }
     return Changes();
   }
   // Several statements, without parameters.
@@ -103,7 +108,9 @@ class Transaction {
  public:
   static Result<Transaction> Begin(Database& database, Durable durable = Durable::kProcess);
   ~Transaction();
-  Transaction(Transaction&& other) noexcept : database_(other.database_) { other.database_ = nullptr; }
+  Transaction(Transaction&& other) noexcept : database_(other.database_) {
+    other.database_ = nullptr;
+  }
   Transaction(const Transaction&) = delete;
   Status Commit();
 

@@ -123,7 +123,8 @@ CREATE TABLE files (
 ) STRICT;
 )sql";
 
-// Layout n becomes layout n + 1 by kSteps[n]; layout 0 is an empty file. Steps are never edited, only added.
+// Layout n becomes layout n + 1 by kSteps[n]; layout 0 is an empty file. Steps are never edited,
+// only added.
 constexpr const char* kSteps[] = {kFirstLayout};
 constexpr int64_t kToday = std::size(kSteps);
 
@@ -132,8 +133,8 @@ Result<int64_t> LayoutOf(Database& database) {
   TRY(statement.Step());
   int64_t layout = statement.Int(0);
   if (layout > kToday) {
-    return Invalid("the store has layout " + std::to_string(layout) + ", this Millrace knows up to " +
-                       std::to_string(kToday),
+    return Invalid("the store has layout " + std::to_string(layout) +
+                       ", this Millrace knows up to " + std::to_string(kToday),
                    "use the newer Millrace that made it");
   }
   return layout;

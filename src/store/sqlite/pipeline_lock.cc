@@ -15,7 +15,7 @@ namespace {
 class FileLock final : public PipelineLock {
  public:
   explicit FileLock(int file) : file_(file) {}
-  ~FileLock() override { ::close(file_); }   // the file stays: removing it would let two in
+  ~FileLock() override { ::close(file_); }  // the file stays: removing it would let two in
 
  private:
   int file_;
@@ -26,8 +26,10 @@ std::string Segment(std::string_view name) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string segment;
   for (unsigned char c : name) {
-    if (std::isalnum(c) || c == '_' || c == '-') segment += static_cast<char>(c);
-    else segment += {'%', kHex[c >> 4], kHex[c & 15]};
+    if (std::isalnum(c) || c == '_' || c == '-')
+      segment += static_cast<char>(c);
+    else
+      segment += {'%', kHex[c >> 4], kHex[c & 15]};
   }
   return segment;
 }
@@ -40,17 +42,20 @@ std::string HolderOf(int file) {
 
 }  // namespace
 
-Result<std::unique_ptr<PipelineLock>> LockInFolder(const std::string& folder, std::string_view pipeline) {
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return FromErrno("folder " + folder, errno);
+Result<std::unique_ptr<PipelineLock>> LockInFolder(const std::string& folder,
+                                                   std::string_view pipeline) {
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return FromErrno("folder " + folder, errno);
   std::string path = folder + "/" + Segment(pipeline) + ".lock";
   int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return FromErrno("lock " + path, errno);
   auto lock = std::make_unique<FileLock>(file);
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return FromErrno("lock " + path, errno);
-    return Status(Code::kConflict,
-                  "pipeline '" + std::string(pipeline) + "' is being run by process " + HolderOf(file),
-                  "wait for it to end, or stop it");
+    return Status(
+        Code::kConflict,
+        "pipeline '" + std::string(pipeline) + "' is being run by process " + HolderOf(file),
+        "wait for it to end, or stop it");
   }
   std::string process = std::to_string(::getpid()) + "\n";
   if (::ftruncate(file, 0) != 0 || ::pwrite(file, process.data(), process.size(), 0) < 0) {

@@ -10,12 +10,13 @@ namespace millrace::sqlite {
 Status CreateRun(Database& db, const RunRecord& run, const std::vector<TaskRecord>& tasks);
 Result<RunRecord> GetRun(Database& db, const RunId& id);
 Result<std::vector<RunRecord>> Runs(Database& db, std::string_view pipeline, int limit);
-Status MoveRun(Database& db, const RunId& id, RunState from, RunState to, Time now, std::string_view error);
+Status MoveRun(Database& db, const RunId& id, RunState from, RunState to, Time now,
+               std::string_view error);
 
 // tasks.cc
 Result<std::vector<TaskRecord>> Tasks(Database& db, const RunId& run);
-Status MoveTask(Database& db, const RunId& run, std::string_view task, TaskState from, TaskState to, Time now,
-                std::string_view reason, std::string_view hint);
+Status MoveTask(Database& db, const RunId& run, std::string_view task, TaskState from, TaskState to,
+                Time now, std::string_view reason, std::string_view hint);
 Status UpdateTask(Database& db, const TaskRecord& counts);
 Result<std::vector<AttemptRecord>> Attempts(Database& db, const RunId& run, std::string_view task);
 
@@ -32,7 +33,8 @@ Status AddCheck(Database& db, const CheckRecord& check);
 Result<std::vector<CheckRecord>> Checks(Database& db, const RunId& run);
 Status AddMetric(Database& db, const MetricRecord& metric);
 Result<std::vector<MetricRecord>> Metrics(Database& db, const RunId& run);
-Status SetLineage(Database& db, std::string_view pipeline, const std::vector<LineageRecord>& records);
+Status SetLineage(Database& db, std::string_view pipeline,
+                  const std::vector<LineageRecord>& records);
 Result<std::vector<LineageRecord>> Lineage(Database& db);
 Status AddFiles(Database& db, const std::vector<FileRecord>& files);
 Result<std::vector<FileRecord>> Files(Database& db, std::string_view task);

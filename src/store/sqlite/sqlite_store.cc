@@ -30,13 +30,12 @@ class SqliteStore final : public Store {
   Status CreateRun(const RunRecord& run, const std::vector<TaskRecord>& tasks) override {
     return sqlite::CreateRun(Use().db, run, tasks);
   }
-  Result<RunRecord> GetRun(const RunId& id) override {
-    return sqlite::GetRun(Use().db, id);
-  }
+  Result<RunRecord> GetRun(const RunId& id) override { return sqlite::GetRun(Use().db, id); }
   Result<std::vector<RunRecord>> Runs(std::string_view pipeline, int limit) override {
     return sqlite::Runs(Use().db, pipeline, limit);
   }
-  Status MoveRun(const RunId& id, RunState from, RunState to, Time now, std::string_view error) override {
+  Status MoveRun(const RunId& id, RunState from, RunState to, Time now,
+                 std::string_view error) override {
     return sqlite::MoveRun(Use().db, id, from, to, now, error);
   }
 
@@ -60,9 +59,7 @@ class SqliteStore final : public Store {
   Status FinishCommit(const CommitId& id, Time now) override {
     return sqlite::FinishCommit(Use().db, id, now);
   }
-  Status AbandonCommit(const CommitId& id) override {
-    return sqlite::AbandonCommit(Use().db, id);
-  }
+  Status AbandonCommit(const CommitId& id) override { return sqlite::AbandonCommit(Use().db, id); }
   Status AdoptCommit(const CommitRecord& commit) override {
     return sqlite::AdoptCommit(Use().db, commit);
   }
@@ -73,9 +70,7 @@ class SqliteStore final : public Store {
     return sqlite::Commits(Use().db, run);
   }
 
-  Status AddCheck(const CheckRecord& check) override {
-    return sqlite::AddCheck(Use().db, check);
-  }
+  Status AddCheck(const CheckRecord& check) override { return sqlite::AddCheck(Use().db, check); }
   Result<std::vector<CheckRecord>> Checks(const RunId& run) override {
     return sqlite::Checks(Use().db, run);
   }
@@ -88,9 +83,7 @@ class SqliteStore final : public Store {
   Status SetLineage(std::string_view pipeline, const std::vector<LineageRecord>& records) override {
     return sqlite::SetLineage(Use().db, pipeline, records);
   }
-  Result<std::vector<LineageRecord>> Lineage() override {
-    return sqlite::Lineage(Use().db);
-  }
+  Result<std::vector<LineageRecord>> Lineage() override { return sqlite::Lineage(Use().db); }
   Status AddFiles(const std::vector<FileRecord>& files) override {
     return sqlite::AddFiles(Use().db, files);
   }
@@ -116,13 +109,16 @@ std::string FolderOf(const std::string& path) {
 }
 
 std::unique_ptr<Store> Make(std::unique_ptr<sqlite::Database> db, const std::string& path) {
-  return std::make_unique<SqliteStore>(std::move(db), (std::filesystem::path(path).parent_path() / "locks").string());
+  return std::make_unique<SqliteStore>(
+      std::move(db), (std::filesystem::path(path).parent_path() / "locks").string());
 }
 
-// SQLite gives its side files the mode of the main one; the main one it would make as the umask says.
+// SQLite gives its side files the mode of the main one; the main one it would make as the umask
+// says.
 Status MakePrivateFile(const std::string& path) {
   std::error_code error;
-  if (std::string folder = FolderOf(path); !folder.empty()) std::filesystem::create_directories(folder, error);
+  if (std::string folder = FolderOf(path); !folder.empty())
+    std::filesystem::create_directories(folder, error);
   if (error) return FromErrno("folder of the store " + path, error.value());
   int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return FromErrno("store " + path, errno);
@@ -134,7 +130,8 @@ Result<std::unique_ptr<sqlite::Database>> OpenForReading(const std::string& path
   using Access = sqlite::Database::Access;
   // Where SQLite cannot make its side files it reads only if told that nobody writes.
   std::string folder = FolderOf(path).empty() ? "." : FolderOf(path);
-  bool writable = ::access(folder.c_str(), W_OK) == 0 || ::access((path + "-wal").c_str(), F_OK) == 0;
+  bool writable =
+      ::access(folder.c_str(), W_OK) == 0 || ::access((path + "-wal").c_str(), F_OK) == 0;
   auto db = sqlite::Database::Open(path, writable ? Access::kReadOnly : Access::kImmutable);
   if (!db.ok()) return db.status();
   Status layout = sqlite::CheckLayout(**db);

@@ -42,8 +42,9 @@ TEST_F(SqliteStore, IsPrivate) {
 
 TEST_F(SqliteStore, RefusesWhatItDoesNotKnow) {
   std::filesystem::create_directories(folder_ + "/state");
-  std::ofstream(path_) << "This is a text, long enough to be looked at as a database header by SQLite, is it not?\n"
-                       << std::string(2000, 'x');
+  std::ofstream(path_)
+      << "This is a text, long enough to be looked at as a database header by SQLite, is it not?\n"
+      << std::string(2000, 'x');
   EXPECT_EQ(OpenSqliteStore(path_).code(), Code::kInvalid);
   std::filesystem::remove(path_);
 
@@ -125,7 +126,8 @@ TEST_F(SqliteStore, TheLockGoesWithItsProcess) {
   ASSERT_EQ(answer, 'y');
   auto store = OpenSqliteStore(path_).value();
   Status status = store->LockPipeline("p").status();
-  EXPECT_NE(status.message().find("process " + std::to_string(child)), std::string::npos) << status.ToString();
+  EXPECT_NE(status.message().find("process " + std::to_string(child)), std::string::npos)
+      << status.ToString();
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   EXPECT_TRUE(store->LockPipeline("p").ok());
