@@ -1,3 +1,4 @@
+#include "connect/file/file.h"
 #include "connect/landing/landing.h"
 #include "connect/registry.h"
 #include "connect/table/table.h"
@@ -5,6 +6,7 @@
 namespace millrace {
 
 void RegisterAll(Registry& registry) {
+  file::Register(registry);
   landing::Register(registry);
   table::Register(registry);
 }

@@ -76,7 +76,7 @@ Result<std::string> CopyToFile(const std::string& select, const std::string& pat
                                const std::map<std::string, std::string>& options) {
   static const std::map<std::string, std::string, std::less<>> kFormats = {
       {"csv", "FORMAT csv"}, {"json", "FORMAT json, ARRAY true"}, {"ndjson", "FORMAT json"},
-      {"parquet", "FORMAT parquet, COMPRESSION zstd"}};
+      {"parquet", "FORMAT parquet"}};
   auto found = kFormats.find(format);
   if (found == kFormats.end()) {
     return Invalid("unknown format '" + std::string(format) + "'", "one of csv, json, ndjson, parquet");
@@ -89,6 +89,7 @@ Result<std::string> CopyToFile(const std::string& select, const std::string& pat
     if (!word) return Invalid("'" + key + "' is not the name of an option");
     sql += ", " + key + " " + SqlLiteral(value);
   }
+  if (format == "parquet" && !options.contains("compression")) sql += ", compression 'zstd'";
   return sql + ")";
 }
 
