@@ -45,6 +45,13 @@ TEST(Text, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(Closest("xyzzy", {"table", "topic"}), "");
 }
 
+TEST(Text, IsNotCutWithinACharacter) {
+  EXPECT_EQ(CutText("abc", 3), "abc");
+  EXPECT_EQ(CutText("abcd", 3), "abc…");
+  EXPECT_EQ(CutText("aéé", 4), "aé…");
+  EXPECT_EQ(CutText("é", 1), "…");
+}
+
 TEST(Hash, IsSha256) {
   EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

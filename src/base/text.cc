@@ -37,6 +37,13 @@ std::string ToLower(std::string_view text) {
   return lower;
 }
 
+std::string CutText(std::string text, size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (text[bytes] & 0xC0) == 0x80) --bytes;
+  text.resize(bytes);
+  return text + "…";
+}
+
 namespace {
 
 // The character class at the front of `pattern` ("[a-z]"), and whether `c` is in it. Length 0: it

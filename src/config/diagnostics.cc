@@ -4,6 +4,8 @@
 #include <set>
 #include <tuple>
 
+#include "base/text.h"
+
 namespace millrace {
 
 namespace {
@@ -16,19 +18,30 @@ auto Whole(const Diagnostic& each) {
                   each.hint);
 }
 
-}  // namespace
-
-void Diagnostics::Error(Place place, std::string message, std::string hint) {
-  all_.push_back({Severity::kError, std::move(place), std::move(message), std::move(hint)});
+// What a message quotes may have line breaks in it, and no end.
+std::string OneLine(std::string text) {
+  constexpr size_t kLongest = 2000;
+  text = CutText(std::move(text), kLongest);
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  }
+  return text;
 }
 
-void Diagnostics::Error(Diagnostic diagnostic) {
-  diagnostic.severity = Severity::kError;
+}  // namespace
+
+void Diagnostics::Add(Diagnostic diagnostic) {
+  diagnostic.message = OneLine(std::move(diagnostic.message));
+  diagnostic.hint = OneLine(std::move(diagnostic.hint));
   all_.push_back(std::move(diagnostic));
 }
 
+void Diagnostics::Error(Place place, std::string message, std::string hint) {
+  Add({Severity::kError, std::move(place), std::move(message), std::move(hint)});
+}
+
 void Diagnostics::Warn(Place place, std::string message, std::string hint) {
-  all_.push_back({Severity::kWarning, std::move(place), std::move(message), std::move(hint)});
+  Add({Severity::kWarning, std::move(place), std::move(message), std::move(hint)});
 }
 
 bool Diagnostics::HasErrors() const { return ErrorCount() > 0; }

@@ -21,8 +21,8 @@ struct Diagnostic {
 class Diagnostics {
  public:
   void Error(Place place, std::string message, std::string hint = "");
-  void Error(Diagnostic diagnostic);
   void Warn(Place place, std::string message, std::string hint = "");
+  void Add(Diagnostic diagnostic);
 
   bool HasErrors() const;
   size_t ErrorCount() const;

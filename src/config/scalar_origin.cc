@@ -310,6 +310,33 @@ std::vector<Piece> ComposePieces(const std::vector<Piece>& first,
   return both;
 }
 
+size_t SkipProperties(std::string_view text, size_t at, size_t end) {
+  auto is_name = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           c == '-';
+  };
+  while (at < end) {
+    Break line_break = BreakAt(text, at);
+    if (line_break.length > 0) {
+      at = line_break.end();
+    } else if (text[at] == ' ' || text[at] == '\t') {
+      ++at;
+    } else if (text[at] == '#') {
+      while (at < end && BreakAt(text, at).length == 0) ++at;
+    } else if (text[at] == '&') {
+      for (++at; at < end && is_name(text[at]);) ++at;
+    } else if (text[at] == '!') {
+      while (at < end && text[at] != ' ' && text[at] != '\t' && text[at] != ',' &&
+             BreakAt(text, at).length == 0) {
+        ++at;
+      }
+    } else {
+      break;
+    }
+  }
+  return std::min(at, end);
+}
+
 std::optional<std::vector<size_t>> MapScalar(std::string_view text, size_t begin, ScalarStyle style,
                                              std::string_view scalar) {
   Mapper mapper(text, begin, scalar);

@@ -46,6 +46,9 @@ struct ScalarOrigin {
   std::vector<Piece> pieces;
 };
 
+// Where a node's own text begins, after the anchor and the tag at `at`; not beyond `end`.
+size_t SkipProperties(std::string_view text, size_t at, size_t end);
+
 // For each byte of `scalar`, and its end, the byte of `text` it comes from. nullopt when the text
 // at `begin` is not this scalar. As YAML 1.1 reads it, which libyaml implements
 // (https://yaml.org/spec/1.1/#id903915).

@@ -92,7 +92,6 @@ class Composer {
   void Merge(YamlNode& map, const std::map<std::string, Place>& own, std::vector<YamlNode> merges,
              const std::vector<size_t>& merge_at);
   Place At(const yaml_mark_t& mark) const { return source_->At(bytes_of_.Byte(mark.index)); }
-  size_t ValueBegin(const Event& event) const;
 
   std::shared_ptr<const SourceText> source_;
   Diagnostics& diagnostics_;
@@ -113,27 +112,8 @@ bool Composer::Next(Event& event) {
     error.at = bytes_of_.Byte(parser_.problem_mark.index);
     if (parser_.context) error.context_at = bytes_of_.Byte(parser_.context_mark.index);
   }
-  diagnostics_.Error(ExplainSyntaxError(error, *source_));
+  diagnostics_.Add(ExplainSyntaxError(error, *source_));
   return false;
-}
-
-// Where a node's own text begins, after its anchor and tag.
-size_t Composer::ValueBegin(const Event& event) const {
-  size_t at = bytes_of_.Byte(event.raw.start_mark.index);
-  const std::string& text = source_->text();
-  auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
-  while (at < text.size()) {
-    if (is_space(text[at])) {
-      ++at;
-    } else if (text[at] == '#') {
-      at = std::min(text.find_first_of("\r\n", at), text.size());
-    } else if (text[at] == '&' || text[at] == '!') {
-      while (at < text.size() && !is_space(text[at]) && text[at] != ',') ++at;
-    } else {
-      break;
-    }
-  }
-  return std::min(at, bytes_of_.Byte(event.raw.end_mark.index));
 }
 
 bool Composer::Spend(const Subtree& subtree, const Place& place) {
@@ -174,8 +154,10 @@ bool Composer::Compose(const Event& event, int depth, Subtree& out) {
   std::string_view tag = View(scalar ? raw.data.scalar.tag
                               : list ? raw.data.sequence_start.tag
                                      : raw.data.mapping_start.tag);
-  size_t begin =
-      anchor.empty() && tag.empty() ? bytes_of_.Byte(raw.start_mark.index) : ValueBegin(event);
+  size_t begin = bytes_of_.Byte(raw.start_mark.index);
+  if (!anchor.empty() || !tag.empty()) {
+    begin = SkipProperties(source_->text(), begin, bytes_of_.Byte(raw.end_mark.index));
+  }
   out.node.place = source_->At(begin);
   out.nodes = 1;
   if (!Spend(Subtree{.nodes = 1}, out.node.place)) return false;

@@ -22,6 +22,14 @@ class YamlNode {
  public:
   enum class Kind { kNull, kScalar, kList, kMap };
 
+  // Written down because clang cannot make them up for a class that holds pairs of itself.
+  YamlNode();
+  YamlNode(const YamlNode&);
+  YamlNode(YamlNode&&) noexcept;
+  YamlNode& operator=(const YamlNode&);
+  YamlNode& operator=(YamlNode&&) noexcept;
+  ~YamlNode();
+
   Kind kind = Kind::kNull;
   Place place;
   std::string scalar;         // kScalar: the text, unquoted

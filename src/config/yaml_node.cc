@@ -1,9 +1,17 @@
 #include <algorithm>
 
+#include "base/text.h"
 #include "config/scalar_origin.h"
 #include "config/yaml.h"
 
 namespace millrace {
+
+YamlNode::YamlNode() = default;
+YamlNode::YamlNode(const YamlNode&) = default;
+YamlNode::YamlNode(YamlNode&&) noexcept = default;
+YamlNode& YamlNode::operator=(const YamlNode&) = default;
+YamlNode& YamlNode::operator=(YamlNode&&) noexcept = default;
+YamlNode::~YamlNode() = default;
 
 const YamlNode* YamlNode::Find(std::string_view key) const {
   for (const auto& [each, value] : entries) {
@@ -37,17 +45,7 @@ std::string YamlNode::Show() const {
   }
   if (secret) return "'***'";
   constexpr size_t kLongest = 60;
-  std::string shown = scalar.substr(0, kLongest);
-  // A character is not cut in two.
-  while (scalar.size() > kLongest && !shown.empty() && (shown.back() & 0x80)) {
-    bool lead = (shown.back() & 0xC0) == 0xC0;
-    shown.pop_back();
-    if (lead) break;
-  }
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  }
-  return "'" + shown + (scalar.size() > kLongest ? "…'" : "'");
+  return "'" + CutText(scalar, kLongest) + "'";
 }
 
 }  // namespace millrace

@@ -228,7 +228,7 @@ TEST(Yaml, AWholeFileIsAScalarWithPlaces) {
 
 TEST(Yaml, ShowsValuesShortened) {
   YamlNode node = TextNode("a\nb", "f");
-  EXPECT_EQ(node.Show(), "'a b'");
+  EXPECT_EQ(node.Show(), "'a\nb'");
   node.scalar = std::string(59, 'x') + "éé";
   EXPECT_EQ(node.Show(), "'" + std::string(59, 'x') + "…'");
   node.secret = true;
@@ -245,7 +245,17 @@ TEST(Diagnostics, AreSortedAndToldOnce) {
   EXPECT_EQ(
       diagnostics.ToString(),
       "a.yml: whole\na.yml:9:2: first\na.yml:10:1: warning: second; look\nb.yml:1:1: third\n");
-  EXPECT_EQ(diagnostics.ToStatus().message(), "a.yml: whole\na.yml:9:2: first\nb.yml:1:1: third");
+  diagnostics.Error({}, "one\nline " + std::string(5000, 'x'), "a\tb");
+  EXPECT_EQ(diagnostics.Sorted()[0].message, "one line " + std::string(1991, 'x') + "…");
+  EXPECT_EQ(diagnostics.Sorted()[0].hint, "a b");
+}
+
+TEST(Diagnostics, BecomeAStatus) {
+  Diagnostics diagnostics;
+  diagnostics.Error({"b.yml", 1, 1}, "third");
+  diagnostics.Warn({"a.yml", 10, 1}, "second", "look");
+  diagnostics.Error({"a.yml", 9, 2}, "first");
+  EXPECT_EQ(diagnostics.ToStatus().message(), "a.yml:9:2: first\nb.yml:1:1: third");
   EXPECT_EQ(diagnostics.ToStatus().code(), Code::kInvalid);
   EXPECT_TRUE(Diagnostics().ToStatus().ok());
 }
