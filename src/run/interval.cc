@@ -103,12 +103,12 @@ std::vector<std::string> Changes(const Walk& walk, const CommitRecord& last,
                                                  : "input '" + name + "' has new data");
   }
   for (const Pin& pin : walk.pins) {
-    bool own = std::find(walk.task.writes.begin(), walk.task.writes.end(), pin.table) !=
+    bool own = std::find(walk.task.writes.begin(), walk.task.writes.end(), pin.name) !=
                walk.task.writes.end();
-    auto before = last.end.find(pin.table), now = next.end.find(pin.table);
+    auto before = last.end.find(pin.name), now = next.end.find(pin.name);
     if (own || now == next.end.end()) continue;  // its own commits are no news to it
     if (before != last.end.end() && before->second == now->second) continue;
-    std::string change = pin.table + " has a new version";
+    std::string change = pin.name + " has a new version";
     if (std::find(changes.begin(), changes.end(), change) == changes.end())
       changes.push_back(change);
   }
@@ -158,7 +158,7 @@ Result<CommitRecord> NextCommit(Walk& walk, const std::optional<CommitRecord>& l
     if (begin) next.begin[name] = *std::move(begin);
   }
   for (const Pin& pin : walk.pins) {
-    if (pin.version) next.end[pin.table] = Position{std::to_string(*pin.version)};
+    if (pin.snapshot) next.end[pin.name] = *pin.position();
   }
   return next;
 }

@@ -51,6 +51,11 @@ Sql WithMetadata(const Sql& rows, const Schema& schema, Time now, const std::str
 
 }  // namespace
 
+std::optional<Position> Pin::position() const {
+  if (!snapshot) return std::nullopt;
+  return Position{std::to_string(snapshot->version) + " " + snapshot->table_id};
+}
+
 Walk::Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& log,
            ProgressBoard::Line& progress)
     : run(run),
@@ -98,14 +103,14 @@ Status Walk::FindPins() {
     Result<TableName> table = ParseTableName(name);
     if (!table.ok() || table->layer == "millrace") continue;
     bool own = std::find(task.writes.begin(), task.writes.end(), name) != task.writes.end();
-    Result<Snapshot> snapshot = run.context.lake.Open(*table)->Load();
+    Pin pin{.name = name, .table = run.context.lake.Open(*table)};
+    Result<Snapshot> snapshot = pin.table->Load();
     if (snapshot.ok()) {
-      pins.push_back({name, snapshot->version, snapshot->rows(), snapshot->bytes()});
-    } else if (snapshot.code() == Code::kNotFound && own) {
-      pins.push_back({.table = name});
-    } else {
+      pin.snapshot = *std::move(snapshot);
+    } else if (snapshot.code() != Code::kNotFound || !own) {
       return snapshot.status();
     }
+    pins.push_back(std::move(pin));
   }
   return Status::Ok();
 }
@@ -143,13 +148,14 @@ Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
     bytes += std::max<int64_t>(input.info.bytes, 0);
     rows += std::max<int64_t>(input.info.rows, 0);
   }
-  for (const Pin& pin : pins) {
+  for (Pin& pin : pins) {
+    TRY(OpenPin(pin, interval));
     bool counted = std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
-      return input.input->traits.reads == pin.table;
+      return input.input->traits.reads == pin.name;
     });
-    if (counted) continue;
-    bytes += std::max<int64_t>(pin.bytes, 0);
-    rows += std::max<int64_t>(pin.rows, 0);
+    if (counted || !pin.snapshot) continue;
+    bytes += std::max<int64_t>(pin.snapshot->bytes(), 0);
+    rows += std::max<int64_t>(pin.snapshot->rows(), 0);
   }
   counts.bytes_in = bytes;
   counts.rows_in = rows;
@@ -174,15 +180,30 @@ Status Walk::TakeFiles(const Interval& interval, std::stop_token stop) {
   return Status::Ok();
 }
 
-Status Walk::DefinePins(const Interval& interval, std::stop_token stop) {
+// Where a replay reads another version than the newest, that one.
+Status Walk::OpenPin(Pin& pin, const Interval& interval) {
+  auto end = interval.commit.end.find(pin.name);
+  std::optional<Position> wanted;
+  if (end != interval.commit.end.end()) wanted = end->second;
+  if (wanted == pin.position()) return Status::Ok();
+  pin.snapshot.reset();
+  if (!wanted) return Status::Ok();
+  Result<Snapshot> snapshot = pin.table->Load({.version = std::atoll(wanted->token.c_str())});
+  if (snapshot.ok()) pin.snapshot = *std::move(snapshot);
+  if (snapshot.ok() && wanted == pin.position()) return Status::Ok();
+  if (!snapshot.ok() && snapshot.code() != Code::kNotFound) return snapshot.status();
+  return Invalid("version " + wanted->token.substr(0, wanted->token.find(' ')) + " of " + pin.name +
+                 " is not there any more");
+}
+
+Status Walk::DefinePins(std::stop_token stop) {
   for (const Pin& pin : pins) {
-    auto at = interval.commit.end.find(pin.table);
-    if (at == interval.commit.end.end()) {
-      if (!task.schema) return NotFound("table " + pin.table + " does not exist yet");
-      TRY(session_->DefineEmpty(pin.table, *task.schema));
+    if (pin.snapshot) {
+      TRY(session_->Define(pin.name, TRY(pin.table->Scan(*session_, *pin.snapshot))));
+    } else if (task.schema) {
+      TRY(session_->DefineEmpty(pin.name, *task.schema));
     } else {
-      AsOf as_of{.version = std::atoll(at->second.token.c_str())};
-      TRY(DefineLakeTables(*session_, run.context.lake, {pin.table}, as_of));
+      return NotFound("table " + pin.name + " does not exist yet");
     }
   }
   return DefineStoreTables(*session_, run.store, run.context.lake, task.reads, stop);
@@ -210,7 +231,7 @@ Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
     Status status = BindInput(input, stop);
     if (!status.ok()) return status.In("input '" + input.input->name + "'");
   }
-  TRY(DefinePins(interval, stop));
+  TRY(DefinePins(stop));
   if (!task.sql.empty()) return Sql{ResolveRun(task.sql, values_)};
   return Sql{"SELECT * FROM " + SqlName(inputs.empty() ? "input" : inputs.front().input->name)};
 }

@@ -29,9 +29,11 @@ struct WalkOutput {
 
 // A lake table that the SQL or the checks name: read at one version, in a replay at the same one.
 struct Pin {
-  std::string table;
-  std::optional<int64_t> version;  // absent: the table does not exist (only the task's own may)
-  int64_t rows = -1, bytes = -1;
+  std::string name;
+  std::unique_ptr<Table> table;
+  std::optional<Snapshot>
+      snapshot;  // absent: no such table yet (only the task's own may be missing)
+  std::optional<Position> position() const;
 };
 
 class Walk {
@@ -74,7 +76,8 @@ class Walk {
        ProgressBoard::Line& progress);
   Status MakeEnds(std::stop_token stop);
   Status FindPins();
-  Status DefinePins(const Interval& interval, std::stop_token stop);
+  Status OpenPin(Pin& pin, const Interval& interval);
+  Status DefinePins(std::stop_token stop);
   Status BindInput(WalkInput& input, std::stop_token stop);
   Result<std::vector<Sql>> DecodeRejects();
   Status WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop);
