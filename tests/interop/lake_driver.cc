@@ -1,9 +1,13 @@
-// Does to a lake what the lines of its input say, one JSON object a line, and answers each with one line.
+// Does to a lake what the lines of its input say, one JSON object a line, and answers each with one
+// line.
 //   lake_driver ROOT < steps
-//   {"do": "write", "table": "s.t", "sql": "SELECT …", "mode": "merge", "key": ["id"], "partition_by": [],
+//   {"do": "write", "table": "s.t", "sql": "SELECT …", "mode": "merge", "key": ["id"],
+//   "partition_by": [],
 //    "contract": "evolve", "replaced_files": []}
-//   {"do": "read", "table": "s.t", "version": 3, "out": "/tmp/rows.parquet"}       also {"select": "SELECT … FROM t"}
-//   {"do": "restore", "table": "s.t", "version": 3}   {"do": "compact", "table": "s.t", "target": 1000000}
+//   {"do": "read", "table": "s.t", "version": 3, "out": "/tmp/rows.parquet"}       also {"select":
+//   "SELECT … FROM t"}
+//   {"do": "restore", "table": "s.t", "version": 3}   {"do": "compact", "table": "s.t", "target":
+//   1000000}
 //   {"do": "vacuum", "table": "s.t", "seconds": 0}    {"do": "info", "table": "s.t"}
 // Ends with 1 at the first step that fails, unless the step says {"may_fail": true}.
 #include <iostream>
@@ -73,9 +77,9 @@ struct Driver {
     Snapshot snapshot = TRY(table.Load());
     Json transactions = Json::object();
     for (const auto& [name, txn] : snapshot.transactions) transactions[name] = txn.version;
-    return Json{{"version", snapshot.version},         {"rows", snapshot.rows()},
-                {"files", snapshot.files.size()},      {"foreign", snapshot.foreign_features},
-                {"transactions", transactions},        {"partition_by", snapshot.partition_by}};
+    return Json{{"version", snapshot.version},    {"rows", snapshot.rows()},
+                {"files", snapshot.files.size()}, {"foreign", snapshot.foreign_features},
+                {"transactions", transactions},   {"partition_by", snapshot.partition_by}};
   }
 
   Result<Json> Do(const Json& step) {
