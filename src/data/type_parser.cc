@@ -10,22 +10,37 @@ namespace {
 // SQL's names for types without parameters.
 const std::map<std::string, TypeKind, std::less<>>& SimpleTypes() {
   static const std::map<std::string, TypeKind, std::less<>> types = {
-      {"boolean", TypeKind::kBoolean},   {"bool", TypeKind::kBoolean},
-      {"logical", TypeKind::kBoolean},   {"tinyint", TypeKind::kTinyInt},
-      {"int1", TypeKind::kTinyInt},      {"byte", TypeKind::kTinyInt},
-      {"smallint", TypeKind::kSmallInt}, {"int2", TypeKind::kSmallInt},
-      {"short", TypeKind::kSmallInt},    {"integer", TypeKind::kInteger},
-      {"int", TypeKind::kInteger},       {"int4", TypeKind::kInteger},
-      {"bigint", TypeKind::kBigInt},     {"int8", TypeKind::kBigInt},
-      {"long", TypeKind::kBigInt},       {"float", TypeKind::kFloat},
-      {"float4", TypeKind::kFloat},      {"real", TypeKind::kFloat},
-      {"double", TypeKind::kDouble},     {"float8", TypeKind::kDouble},
+      {"boolean", TypeKind::kBoolean},
+      {"bool", TypeKind::kBoolean},
+      {"logical", TypeKind::kBoolean},
+      {"tinyint", TypeKind::kTinyInt},
+      {"int1", TypeKind::kTinyInt},
+      {"byte", TypeKind::kTinyInt},
+      {"smallint", TypeKind::kSmallInt},
+      {"int2", TypeKind::kSmallInt},
+      {"short", TypeKind::kSmallInt},
+      {"integer", TypeKind::kInteger},
+      {"int", TypeKind::kInteger},
+      {"int4", TypeKind::kInteger},
+      {"bigint", TypeKind::kBigInt},
+      {"int8", TypeKind::kBigInt},
+      {"long", TypeKind::kBigInt},
+      {"float", TypeKind::kFloat},
+      {"float4", TypeKind::kFloat},
+      {"real", TypeKind::kFloat},
+      {"double", TypeKind::kDouble},
+      {"float8", TypeKind::kDouble},
       {"double precision", TypeKind::kDouble},
-      {"varchar", TypeKind::kVarchar},   {"text", TypeKind::kVarchar},
-      {"string", TypeKind::kVarchar},    {"char", TypeKind::kVarchar},
-      {"blob", TypeKind::kBlob},         {"bytea", TypeKind::kBlob},
-      {"binary", TypeKind::kBlob},       {"varbinary", TypeKind::kBlob},
-      {"date", TypeKind::kDate},         {"timestamp", TypeKind::kTimestamp},
+      {"varchar", TypeKind::kVarchar},
+      {"text", TypeKind::kVarchar},
+      {"string", TypeKind::kVarchar},
+      {"char", TypeKind::kVarchar},
+      {"blob", TypeKind::kBlob},
+      {"bytea", TypeKind::kBlob},
+      {"binary", TypeKind::kBlob},
+      {"varbinary", TypeKind::kBlob},
+      {"date", TypeKind::kDate},
+      {"timestamp", TypeKind::kTimestamp},
       {"datetime", TypeKind::kTimestamp},
       {"timestamp without time zone", TypeKind::kTimestamp},
       {"timestamptz", TypeKind::kTimestampTz},
@@ -124,7 +139,7 @@ class TypeParser {
     if (words == "map") return ParseMap(depth);
     auto simple = SimpleTypes().find(words);
     if (simple == SimpleTypes().end()) return Wrong();
-    if (simple->second == TypeKind::kVarchar && Take('(')) {   // a length says nothing here
+    if (simple->second == TypeKind::kVarchar && Take('(')) {  // a length says nothing here
       TRY(TakeNumber());
       if (!Take(')')) return Wrong();
     }

@@ -12,9 +12,10 @@ std::string RoundTrip(std::string_view text) {
 
 TEST(ParseType, ReadsWhatToSqlWrites) {
   for (const char* text :
-       {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(10,2)", "VARCHAR", "BLOB",
-        "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTEGER[]", "VARCHAR[][]",
-        "MAP(VARCHAR, STRUCT(\"a\" INTEGER, \"b c\" DECIMAL(38,0)[])[])", "STRUCT(\"it\"\"s\" DATE)"}) {
+       {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(10,2)",
+        "VARCHAR", "BLOB", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTEGER[]",
+        "VARCHAR[][]", "MAP(VARCHAR, STRUCT(\"a\" INTEGER, \"b c\" DECIMAL(38,0)[])[])",
+        "STRUCT(\"it\"\"s\" DATE)"}) {
     EXPECT_EQ(RoundTrip(text), text);
   }
 }
@@ -31,8 +32,9 @@ TEST(ParseType, KnowsOtherNames) {
 }
 
 TEST(ParseType, RefusesTheRest) {
-  for (const char* text : {"", "integre", "UBIGINT", "DECIMAL(39,0)", "DECIMAL(2,3)", "STRUCT()", "STRUCT(a)", "MAP(INT)",
-                           "INTEGER[", "INTEGER]", "STRUCT(\"a INT)", "INTEGER INTEGER", "VARCHAR(x)", "DECIMAL(1,2"}) {
+  for (const char* text : {"", "integre", "UBIGINT", "DECIMAL(39,0)", "DECIMAL(2,3)", "STRUCT()",
+                           "STRUCT(a)", "MAP(INT)", "INTEGER[", "INTEGER]", "STRUCT(\"a INT)",
+                           "INTEGER INTEGER", "VARCHAR(x)", "DECIMAL(1,2"}) {
     EXPECT_EQ(ParseType(text).code(), Code::kInvalid) << text;
   }
   std::string deep;

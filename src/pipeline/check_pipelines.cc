@@ -37,8 +37,8 @@ std::vector<Step> AllSteps(const std::vector<Pipeline*>& pipelines, const Shapes
   return steps;
 }
 
-// Two pipelines may read each other's tables: where they do, the one that comes first in the list goes on with
-// what the lake has.
+// Two pipelines may read each other's tables: where they do, the one that comes first in the list
+// goes on with what the lake has.
 std::vector<size_t> Order(const std::vector<Step>& steps) {
   std::vector<size_t> missing(steps.size()), order;
   std::vector<std::vector<size_t>> waiting(steps.size());
@@ -62,18 +62,20 @@ std::vector<size_t> Order(const std::vector<Step>& steps) {
 
 }  // namespace
 
-void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context, Diagnostics& diagnostics) {
+void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context,
+                    Diagnostics& diagnostics) {
   if (pipelines.empty()) return;
   Result<std::unique_ptr<Session>> session = context.engine.Open("validate");
   if (!session.ok()) {
     diagnostics.Error({pipelines[0]->file}, session.status().message(), session.status().hint());
     return;
   }
-  std::map<std::string, TaskSql> sql;   // by task key
+  std::map<std::string, TaskSql> sql;  // by task key
   {
     Shapes names(pipelines, context, **session);
     for (Pipeline* pipeline : pipelines) {
-      for (Task& task : pipeline->tasks) sql[task.key] = ReadTaskSql(task, names, **session, diagnostics);
+      for (Task& task : pipeline->tasks)
+        sql[task.key] = ReadTaskSql(task, names, **session, diagnostics);
       BuildGraph(*pipeline, diagnostics);
     }
   }
@@ -84,7 +86,8 @@ void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context, Dia
                               [](const Pipeline* pipeline) { return pipeline->faulty.empty(); });
   for (size_t index : Order(steps)) {
     const Step& step = steps[index];
-    CheckTask(*step.pipeline, *step.task, sql[step.task->key], complete, shapes, **session, diagnostics);
+    CheckTask(*step.pipeline, *step.task, sql[step.task->key], complete, shapes, **session,
+              diagnostics);
     shapes.AddOutputs(*step.task);
   }
 }

@@ -16,10 +16,12 @@ std::optional<Schema> ReadColumns(const YamlNode& node, Diagnostics& diagnostics
       schema.columns.push_back({name.scalar, *type});
       continue;
     }
-    diagnostics.Error(value.place.line ? value.place : name.place,
-                      "column '" + name.scalar + "': " +
-                          (value.IsScalar() ? type.status().message() : "its type must be a word of SQL"),
-                      "for example BIGINT, DOUBLE, DECIMAL(10,2), VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, BOOLEAN");
+    diagnostics.Error(
+        value.place.line ? value.place : name.place,
+        "column '" + name.scalar +
+            "': " + (value.IsScalar() ? type.status().message() : "its type must be a word of SQL"),
+        "for example BIGINT, DOUBLE, DECIMAL(10,2), VARCHAR, DATE, TIMESTAMP, TIMESTAMPTZ, "
+        "BOOLEAN");
     ok = false;
   }
   if (!ok) return std::nullopt;

@@ -55,10 +55,11 @@ std::optional<Input> ParseInput(std::string name, const YamlNode& key, const Yam
   return input;
 }
 
-std::optional<Input> ParseNamedInput(const YamlNode& name, const YamlNode& value, const Registry& registry,
-                                     Diagnostics& diagnostics) {
+std::optional<Input> ParseNamedInput(const YamlNode& name, const YamlNode& value,
+                                     const Registry& registry, Diagnostics& diagnostics) {
   if (FindSource(registry, name.scalar)) {
-    diagnostics.Error(name.place, "an input must not be named like the connector '" + name.scalar + "'",
+    diagnostics.Error(name.place,
+                      "an input must not be named like the connector '" + name.scalar + "'",
                       "give it a name of its own: `orders: {" + name.scalar + ": …}`");
     return std::nullopt;
   }
@@ -72,15 +73,17 @@ std::optional<Input> ParseNamedInput(const YamlNode& name, const YamlNode& value
                       "write `" + name.scalar + ": {file: data.csv}`");
     return std::nullopt;
   }
-  return ParseInput(name.scalar, value.entries[0].first, value.entries[0].second, registry, diagnostics);
+  return ParseInput(name.scalar, value.entries[0].first, value.entries[0].second, registry,
+                    diagnostics);
 }
 
 // Whether `{key: value}` was meant as a connector rather than as a named input.
 bool MeansConnector(const YamlNode& key, const YamlNode& value, const Registry& registry) {
   if (registry.Find(key.scalar)) return true;
-  bool holds_connector = value.IsMap() && value.entries.size() == 1 &&
-                         registry.Find(value.entries[0].first.scalar);
-  return !holds_connector && (!value.IsMap() || !Closest(key.scalar, Names(registry, true)).empty());
+  bool holds_connector =
+      value.IsMap() && value.entries.size() == 1 && registry.Find(value.entries[0].first.scalar);
+  return !holds_connector &&
+         (!value.IsMap() || !Closest(key.scalar, Names(registry, true)).empty());
 }
 
 YamlNode WithDefaultMode(const TargetNode& target, const std::string& mode) {
@@ -107,8 +110,8 @@ std::optional<TargetNode> ReadTarget(const YamlNode& map, bool routed, const Reg
     if (routed && key.scalar == "when") {
       target.when = value;
       if (value.IsScalar() && !Trim(value.scalar).empty()) continue;
-      diagnostics.Error(value.place.line ? value.place : key.place, "'when' must be an SQL condition",
-                        "write `when: \"amount > 100\"`");
+      diagnostics.Error(value.place.line ? value.place : key.place,
+                        "'when' must be an SQL condition", "write `when: \"amount > 100\"`");
       ok = false;
     } else if (routed && key.scalar == "otherwise") {
       target.otherwise = value.IsScalar() && value.scalar == "true";
@@ -117,8 +120,10 @@ std::optional<TargetNode> ReadTarget(const YamlNode& map, bool routed, const Reg
                         "leave it out, or use `when`");
       ok = false;
     } else if (!first.empty()) {
-      diagnostics.Error(key.place, "one target has one connector, here are '" + first + "' and '" + key.scalar + "'",
-                        "make `to` a list of targets");
+      diagnostics.Error(
+          key.place,
+          "one target has one connector, here are '" + first + "' and '" + key.scalar + "'",
+          "make `to` a list of targets");
       ok = false;
     } else if (target.entry = FindSink(registry, key.scalar); target.entry) {
       first = key.scalar;
@@ -148,17 +153,21 @@ bool IsTable(std::string_view name) {
   return name.find('.') != std::string_view::npos && name.find('/') == std::string_view::npos;
 }
 
-std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry, Diagnostics& diagnostics) {
+std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry,
+                               Diagnostics& diagnostics) {
   std::vector<Input> inputs;
   if (from.IsNull() || from.broken) return inputs;
   if (!from.IsMap() || from.entries.empty()) {
     std::string hint = "write `from: {file: data.csv}`";
-    if (from.IsScalar() && IsTable(from.scalar)) hint = "write `from: {table: " + from.scalar + "}`";
+    if (from.IsScalar() && IsTable(from.scalar))
+      hint = "write `from: {table: " + from.scalar + "}`";
     diagnostics.Error(from.place, "'from' must be a connector or a map of named inputs", hint);
     return inputs;
   }
-  if (from.entries.size() == 1 && MeansConnector(from.entries[0].first, from.entries[0].second, registry)) {
-    auto input = ParseInput("input", from.entries[0].first, from.entries[0].second, registry, diagnostics);
+  if (from.entries.size() == 1 &&
+      MeansConnector(from.entries[0].first, from.entries[0].second, registry)) {
+    auto input =
+        ParseInput("input", from.entries[0].first, from.entries[0].second, registry, diagnostics);
     if (input) inputs.push_back(*std::move(input));
     return inputs;
   }
@@ -186,7 +195,8 @@ std::vector<TargetNode> ReadTargets(const YamlNode& to, bool routed, const Regis
     auto target = ReadTarget(node, routed, registry, diagnostics);
     if (target) targets.push_back(*std::move(target));
   }
-  bool any_when = std::any_of(targets.begin(), targets.end(), [](const auto& t) { return !t.when.IsNull(); });
+  bool any_when =
+      std::any_of(targets.begin(), targets.end(), [](const auto& t) { return !t.when.IsNull(); });
   for (const TargetNode& target : targets) {
     if (!target.otherwise || any_when) continue;
     diagnostics.Error(target.place, "`otherwise` without a target that has `when`",
@@ -195,8 +205,8 @@ std::vector<TargetNode> ReadTargets(const YamlNode& to, bool routed, const Regis
   return targets;
 }
 
-std::optional<Target> ParseTarget(const TargetNode& from, const std::string& default_mode, const Values& values,
-                                  Diagnostics& diagnostics) {
+std::optional<Target> ParseTarget(const TargetNode& from, const std::string& default_mode,
+                                  const Values& values, Diagnostics& diagnostics) {
   std::optional<Registry::ParsedSink> parsed =
       from.entry->parse_sink(WithDefaultMode(from, default_mode), diagnostics);
   if (!parsed) return std::nullopt;
@@ -215,9 +225,11 @@ std::optional<Target> ParseTarget(const TargetNode& from, const std::string& def
 }
 
 std::string DefaultMode(const std::vector<Input>& inputs) {
-  bool all_new = !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), [](const Input& input) {
-    return input.traits.incremental.value_or(input.traits.can_be_incremental && !IsTable(input.traits.reads));
-  });
+  bool all_new =
+      !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), [](const Input& input) {
+        return input.traits.incremental.value_or(input.traits.can_be_incremental &&
+                                                 !IsTable(input.traits.reads));
+      });
   return all_new ? "append" : "replace";
 }
 
@@ -229,9 +241,10 @@ void DecideIncremental(Task& task, Diagnostics& diagnostics) {
                      replaces == task.targets.end() && !task.targets.empty();
     input.incremental = input.traits.incremental.value_or(by_itself);
     if (!input.incremental || replaces == task.targets.end()) continue;
-    diagnostics.Error(input.place,
-                      "input '" + input.name + "' brings only new rows, but the target replaces all it has",
-                      "use `mode: append` or `mode: merge`, or leave `incremental` out");
+    diagnostics.Error(
+        input.place,
+        "input '" + input.name + "' brings only new rows, but the target replaces all it has",
+        "use `mode: append` or `mode: merge`, or leave `incremental` out");
   }
 }
 

@@ -8,14 +8,16 @@
 
 namespace millrace {
 
-// One connector without a name, or several named inputs. Whether each is incremental is decided by DecideModes.
-std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry, Diagnostics& diagnostics);
+// One connector without a name, or several named inputs. Whether each is incremental is decided by
+// DecideModes.
+std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry,
+                               Diagnostics& diagnostics);
 
 // What stands in `to` or `rejects`, not yet handed to its connector.
 struct TargetNode {
-  YamlNode node;              // the connector's config
+  YamlNode node;  // the connector's config
   const Registry::Entry* entry = nullptr;
-  YamlNode when;              // null: none
+  YamlNode when;  // null: none
   bool otherwise = false;
   Place place;
 };
@@ -30,6 +32,6 @@ std::string DefaultMode(const std::vector<Input>& inputs);
 // Inputs that can bring only what is new do so when the targets keep what they have.
 void DecideIncremental(Task& task, Diagnostics& diagnostics);
 
-bool IsTable(std::string_view name);   // "bronze.flights", not "landing/flights" or ""
+bool IsTable(std::string_view name);  // "bronze.flights", not "landing/flights" or ""
 
 }  // namespace millrace

@@ -13,7 +13,7 @@ namespace millrace::testing {
 
 struct FakeFile {
   std::string path;
-  std::map<std::string, std::string> columns;   // name → type; none: not known offline
+  std::map<std::string, std::string> columns;  // name → type; none: not known offline
   std::string format = "csv";
   std::optional<bool> incremental;
 };
@@ -22,15 +22,19 @@ class FakeFileSource final : public Source {
  public:
   explicit FakeFileSource(FakeFile config) : config_(std::move(config)) {}
   Status Probe(std::stop_token) override { return Status::Ok(); }
-  Result<Position> Latest(const std::optional<Position>&, std::stop_token) override { return Position{}; }
+  Result<Position> Latest(const std::optional<Position>&, std::stop_token) override {
+    return Position{};
+  }
   Status Open(const Range&, std::stop_token) override { return Status::Ok(); }
   Result<std::optional<Batch>> Read(std::stop_token) override { return std::optional<Batch>(); }
   Result<std::optional<Schema>> Describe(Session&, std::stop_token) override {
     ++described;
-    if (config_.path.starts_with("broken")) return Invalid("'" + config_.path + "' is broken", "mend it");
+    if (config_.path.starts_with("broken"))
+      return Invalid("'" + config_.path + "' is broken", "mend it");
     if (config_.path.starts_with("landing:")) return std::optional<Schema>();
     Schema schema;
-    for (const auto& [name, type] : config_.columns) schema.columns.push_back({name, TRY(ParseType(type))});
+    for (const auto& [name, type] : config_.columns)
+      schema.columns.push_back({name, TRY(ParseType(type))});
     if (schema.columns.empty()) return std::optional<Schema>();
     return std::optional(schema);
   }
@@ -64,7 +68,8 @@ inline SourceTraits FileTraits(const FakeFile& config) {
 }
 inline SourceTraits LandingSourceTraits(const FakeFile& config) {
   std::string name = config.path.substr(0, config.path.find('/'));
-  return {.reads = "landing/" + name, .incremental = config.incremental, .can_be_incremental = true};
+  return {
+      .reads = "landing/" + name, .incremental = config.incremental, .can_be_incremental = true};
 }
 inline Result<std::unique_ptr<Source>> MakeLandingSource(const FakeFile& config, ConnectContext&) {
   FakeFile file = config;
@@ -91,7 +96,8 @@ inline Registry FakeRegistry() {
   Registry registry;
   registry.AddSource<FakeFile>("file", FakeSpec("file source"), MakeFakeSource, FileTraits);
   registry.AddSink<FakeFile>("file", FakeSpec("file sink"), MakeFakeSink);
-  registry.AddSource<FakeFile>("landing", FakeSpec("landing source"), MakeLandingSource, LandingSourceTraits);
+  registry.AddSource<FakeFile>("landing", FakeSpec("landing source"), MakeLandingSource,
+                               LandingSourceTraits);
   registry.AddSink<FakeFile>("landing", FakeSpec("landing sink"), MakeFakeSink, LandingSinkTraits);
   table::Register(registry);
   return registry;

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 namespace millrace {
 namespace {
 
-constexpr uintmax_t kLongestFile = 16 << 20;   // bytes
+constexpr uintmax_t kLongestFile = 16 << 20;  // bytes
 
 // The `name:` of a pipeline file, or "".
 std::string NameIn(const std::string& path) {
@@ -69,7 +69,8 @@ std::vector<std::string> FindPipelines(const Project& project) {
   std::vector<std::string> found;
   std::error_code error;
   fs::path root = project.folder;
-  if (fs::is_regular_file(root / "pipeline.yml", error)) found.push_back(ShownPath(root / "pipeline.yml"));
+  if (fs::is_regular_file(root / "pipeline.yml", error))
+    found.push_back(ShownPath(root / "pipeline.yml"));
   for (const auto& entry : fs::directory_iterator(root / "pipelines", error)) {
     fs::path file = entry.path() / "pipeline.yml";
     if (fs::is_regular_file(file, error)) found.push_back(ShownPath(file));
@@ -93,7 +94,8 @@ Result<std::string> ResolvePipeline(const Project& project, std::string_view nam
   std::string what = "there is no pipeline '" + std::string(name_or_path) + "'";
   std::string closest = Closest(name_or_path, names);
   if (!closest.empty()) return NotFound(what, "did you mean '" + closest + "'?");
-  if (names.empty()) return NotFound(what, "name a pipeline file, or make a project with `millrace init`");
+  if (names.empty())
+    return NotFound(what, "name a pipeline file, or make a project with `millrace init`");
   return NotFound(what, "there are: " + Join(names, ", "));
 }
 

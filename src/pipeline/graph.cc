@@ -102,27 +102,36 @@ bool TellCycle(const Pipeline& pipeline, const Edges& edges, Diagnostics& diagno
     reasons.push_back(names.back() + " " + edges[cycle[i]].at(cycle[(i + 1) % cycle.size()]));
   }
   names.push_back(names.front());
-  diagnostics.Error(pipeline.tasks[cycle[0]].place, "tasks wait for each other: " + Join(names, " → "),
-                    Join(reasons, ", "));
+  diagnostics.Error(pipeline.tasks[cycle[0]].place,
+                    "tasks wait for each other: " + Join(names, " → "), Join(reasons, ", "));
   return true;
 }
 
 void TellSharedTables(const Pipeline& pipeline, Diagnostics& diagnostics) {
-  struct Writer { const Task* task; const Target* target; };
+  struct Writer {
+    const Task* task;
+    const Target* target;
+  };
   std::map<std::string, std::vector<Writer>> writers;
   for (const Task& task : pipeline.tasks) {
-    for (const Target& target : task.targets) writers[target.traits.writes].push_back({&task, &target});
+    for (const Target& target : task.targets)
+      writers[target.traits.writes].push_back({&task, &target});
     if (task.rejects) writers[task.rejects->traits.writes].push_back({&task, &*task.rejects});
   }
   writers.erase("");
   for (const auto& [table, all] : writers) {
-    bool replaces = std::any_of(all.begin(), all.end(),
-                                [](const Writer& writer) { return writer.target->traits.replaces; });
+    bool replaces = std::any_of(all.begin(), all.end(), [](const Writer& writer) {
+      return writer.target->traits.replaces;
+    });
     if (all.size() < 2 || !replaces) continue;
-    std::string first = ShortName(pipeline, *all[0].task), second = ShortName(pipeline, *all[1].task);
-    std::string who = first == second ? "'" + first + "' twice" : "both '" + first + "' and '" + second + "'";
-    diagnostics.Error(all[1].target->place, "'" + table + "' is written by " + who + ", and one would replace the other's rows",
-                      "use `mode: append` or `mode: merge` in both, or a table for each");
+    std::string first = ShortName(pipeline, *all[0].task),
+                second = ShortName(pipeline, *all[1].task);
+    std::string who =
+        first == second ? "'" + first + "' twice" : "both '" + first + "' and '" + second + "'";
+    diagnostics.Error(
+        all[1].target->place,
+        "'" + table + "' is written by " + who + ", and one would replace the other's rows",
+        "use `mode: append` or `mode: merge` in both, or a table for each");
   }
 }
 
@@ -167,7 +176,8 @@ void BuildGraph(Pipeline& pipeline, Diagnostics& diagnostics) {
   for (size_t i = 0; i < edges.size(); ++i) {
     Task& task = pipeline.tasks[i];
     task.upstream.clear();
-    for (const auto& [upstream, why] : edges[i]) task.upstream.push_back(pipeline.tasks[upstream].key);
+    for (const auto& [upstream, why] : edges[i])
+      task.upstream.push_back(pipeline.tasks[upstream].key);
   }
   std::vector<Task> ordered;
   for (size_t index : Order(edges)) ordered.push_back(std::move(pipeline.tasks[index]));

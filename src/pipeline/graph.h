@@ -9,9 +9,9 @@
 
 namespace millrace {
 
-// Fills in `upstream` from `after` and from who writes what a task reads, tells cycles with their whole path and
-// tables that several tasks would replace, and puts the tasks in an order in which each comes after its
-// upstream. May be called again when more is known of what tasks read.
+// Fills in `upstream` from `after` and from who writes what a task reads, tells cycles with their
+// whole path and tables that several tasks would replace, and puts the tasks in an order in which
+// each comes after its upstream. May be called again when more is known of what tasks read.
 void BuildGraph(Pipeline& pipeline, Diagnostics& diagnostics);
 
 // Tables and landings that a task reads: `reads`, and what its inputs name.

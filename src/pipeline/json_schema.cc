@@ -71,8 +71,10 @@ Json TargetShape(const Registry& registry, bool routed) {
   Json properties = ConnectorProperties(registry, false);
   Json one_of = ExactlyOneOf(properties);
   if (routed) {
-    properties["when"] = {{"type", "string"}, {"description", "SQL condition: the rows for which it is true go here."}};
-    properties["otherwise"] = {{"const", true}, {"description", "The rows that no `when` of the list took."}};
+    properties["when"] = {{"type", "string"},
+                          {"description", "SQL condition: the rows for which it is true go here."}};
+    properties["otherwise"] = {{"const", true},
+                               {"description", "The rows that no `when` of the list took."}};
   }
   return {{"type", "object"},
           {"properties", std::move(properties)},
@@ -107,7 +109,8 @@ Json MatrixShape() {
 
 Json TestRows() {
   Json rows = ListOf({{"type", "object"}});
-  return AnyOf({std::move(rows), {{"type", "string"}}, {{"type", "object"}, {"required", {"file"}}}});
+  return AnyOf(
+      {std::move(rows), {{"type", "string"}}, {{"type", "object"}, {"required", {"file"}}}});
 }
 
 Json Params() {
@@ -175,10 +178,13 @@ Json ProjectJsonSchema() {
   Json schema = ObjectForm(SpecJsonSchema(*ProjectSpec()));
   Json environment = schema;
   environment["properties"].erase("environments");
-  environment["description"] = "Settings that replace the project's when this environment is chosen.";
+  environment["description"] =
+      "Settings that replace the project's when this environment is chosen.";
   Reshape(schema, "environments",
-          {{"type", "object"}, {"additionalProperties", AnyOf({Ref("environment"), {{"type", "null"}}})}});
-  Reshape(schema, "connections", {{"type", "object"}, {"additionalProperties", {{"type", "object"}}}});
+          {{"type", "object"},
+           {"additionalProperties", AnyOf({Ref("environment"), {{"type", "null"}}})}});
+  Reshape(schema, "connections",
+          {{"type", "object"}, {"additionalProperties", {{"type", "object"}}}});
   schema["patternProperties"] = {{"^x-", Json::object()}};
   Json whole = {{"$schema", kDialect}, {"title", "Millrace project"}};
   whole.update(schema);

@@ -37,7 +37,8 @@ std::optional<YamlNode> ReadRoot(const std::string& file, Diagnostics& diagnosti
   YamlNode root = ParseYaml(*text, file, diagnostics);
   if (diagnostics.ErrorCount() != errors) return std::nullopt;
   if (root.IsMap()) return WithoutExtensions(root);
-  diagnostics.Error({file, 1, 1}, root.IsNull() ? "the file is empty" : "a pipeline file must be a map",
+  diagnostics.Error({file, 1, 1},
+                    root.IsNull() ? "the file is empty" : "a pipeline file must be a map",
                     "begin with `name:` and `tasks:`");
   return std::nullopt;
 }
@@ -62,7 +63,8 @@ Values PipelineValues(const Project& project, const YamlNode& root, const std::s
 }
 
 // The fields of the file but its tasks, values replaced.
-std::optional<PipelineConfig> ReadConfig(const YamlNode& root, const Values& values, Diagnostics& diagnostics) {
+std::optional<PipelineConfig> ReadConfig(const YamlNode& root, const Values& values,
+                                         Diagnostics& diagnostics) {
   YamlNode node = root;
   for (auto& [key, value] : node.entries) {
     if (key.scalar != "tasks") value = Interpolate(value, values, diagnostics);
@@ -70,8 +72,8 @@ std::optional<PipelineConfig> ReadConfig(const YamlNode& root, const Values& val
   return PipelineFileSpec().Parse(node, diagnostics);
 }
 
-void CheckGivenParams(const YamlNode& root, const std::map<std::string, std::string>& given, const std::string& file,
-                      Diagnostics& diagnostics) {
+void CheckGivenParams(const YamlNode& root, const std::map<std::string, std::string>& given,
+                      const std::string& file, Diagnostics& diagnostics) {
   std::set<std::string> known;
   auto add = [&known](const YamlNode* params) {
     if (!params) return;
@@ -92,7 +94,8 @@ void CheckGivenParams(const YamlNode& root, const std::map<std::string, std::str
 void ReadTasks(TaskScope& scope) {
   const YamlNode& list = scope.config.tasks;
   if (!list.IsList() || list.items.empty()) {
-    scope.diagnostics.Error(list.place, "'tasks' must be a list of tasks", "write `tasks:` and below it `- name: …`");
+    scope.diagnostics.Error(list.place, "'tasks' must be a list of tasks",
+                            "write `tasks:` and below it `- name: …`");
     return;
   }
   std::map<std::string, Place> names;
@@ -112,11 +115,13 @@ void ReadTasks(TaskScope& scope) {
     size_t errors = scope.diagnostics.ErrorCount();
     for (Task& task : ReadTask(node, scope)) scope.pipeline.tasks.push_back(std::move(task));
     const YamlNode* name = node.Find("name");
-    if (scope.diagnostics.ErrorCount() != errors) scope.pipeline.faulty.push_back(name ? name->scalar : "");
+    if (scope.diagnostics.ErrorCount() != errors)
+      scope.pipeline.faulty.push_back(name ? name->scalar : "");
   }
 }
 
-// Every name under `after` is a task, or a member of a matrix: also of tasks that could not be read.
+// Every name under `after` is a task, or a member of a matrix: also of tasks that could not be
+// read.
 void CheckAfter(TaskScope& scope) {
   const Pipeline& pipeline = scope.pipeline;
   std::vector<std::string> names = pipeline.faulty;
@@ -126,10 +131,13 @@ void CheckAfter(TaskScope& scope) {
   for (const auto& [wanted, place] : scope.afters) {
     std::string name = wanted.substr(0, wanted.find('['));
     bool known = std::find(names.begin(), names.end(), name) != names.end();
-    bool faulty = std::find(pipeline.faulty.begin(), pipeline.faulty.end(), name) != pipeline.faulty.end();
-    if (known && (name == wanted || faulty || pipeline.Find(pipeline.name + "/" + wanted))) continue;
-    scope.diagnostics.Error(place, "'after': there is no task '" + wanted + "'",
-                            known ? "the matrix of '" + name + "' has no such member" : SuggestName(wanted, names));
+    bool faulty =
+        std::find(pipeline.faulty.begin(), pipeline.faulty.end(), name) != pipeline.faulty.end();
+    if (known && (name == wanted || faulty || pipeline.Find(pipeline.name + "/" + wanted)))
+      continue;
+    scope.diagnostics.Error(
+        place, "'after': there is no task '" + wanted + "'",
+        known ? "the matrix of '" + name + "' has no such member" : SuggestName(wanted, names));
   }
 }
 
@@ -142,9 +150,11 @@ const Task* Pipeline::Find(std::string_view key) const {
   return nullptr;
 }
 
-std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& file, const Registry& registry,
+std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& file,
+                                     const Registry& registry,
                                      const std::map<std::string, std::string>& params,
-                                     const std::optional<RunValues>& run, Diagnostics& diagnostics) {
+                                     const std::optional<RunValues>& run,
+                                     Diagnostics& diagnostics) {
   std::optional<YamlNode> root = ReadRoot(file, diagnostics);
   if (!root) return std::nullopt;
   std::error_code error;
@@ -154,7 +164,8 @@ std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& 
   Values values = PipelineValues(project, *root, pipeline.folder, diagnostics);
   CheckGivenParams(*root, params, file, diagnostics);
   YamlNode param_node;
-  if (const YamlNode* written = root->Find("params")) param_node = Interpolate(*written, values, diagnostics);
+  if (const YamlNode* written = root->Find("params"))
+    param_node = Interpolate(*written, values, diagnostics);
   pipeline.params = ReadParams(param_node, {}, params, diagnostics);
   for (const auto& [name, value] : pipeline.params) values.variables["params." + name] = value;
 
@@ -170,7 +181,8 @@ std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& 
   pipeline.name = scope.config.name;
   if (config && !IsTaskName(pipeline.name)) {
     const YamlNode* name = root->Find("name");
-    diagnostics.Error(name ? name->place : Place{file}, "'" + pipeline.name + "' is not a name for a pipeline",
+    diagnostics.Error(name ? name->place : Place{file},
+                      "'" + pipeline.name + "' is not a name for a pipeline",
                       "use letters, digits, _ and -, and begin with a letter");
   }
   // Tasks are read even when the head of the file is wrong: every mistake is told at once.
@@ -188,7 +200,8 @@ std::string ResolveRun(std::string_view text, const RunValues& run) {
   std::string resolved(text);
   for (const auto& [name, value] : RunVariables(run)) {
     std::string wanted = "${" + name + "}";
-    for (size_t at = resolved.find(wanted); at != std::string::npos; at = resolved.find(wanted, at + value.size())) {
+    for (size_t at = resolved.find(wanted); at != std::string::npos;
+         at = resolved.find(wanted, at + value.size())) {
       resolved.replace(at, wanted.size(), value);
     }
   }

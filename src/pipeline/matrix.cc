@@ -13,7 +13,8 @@ constexpr size_t kMostMembers = 10'000;
 bool IsSpecial(const std::string& key) { return key == "include" || key == "exclude"; }
 
 // The values of one dimension; empty after an error.
-std::vector<std::string> ValuesOf(const YamlNode& key, const YamlNode& list, Diagnostics& diagnostics) {
+std::vector<std::string> ValuesOf(const YamlNode& key, const YamlNode& list,
+                                  Diagnostics& diagnostics) {
   if (!list.IsList() || list.items.empty()) {
     diagnostics.Error(list.place.line ? list.place : key.place,
                       "matrix: '" + key.scalar + "' must be a list of values",
@@ -23,11 +24,13 @@ std::vector<std::string> ValuesOf(const YamlNode& key, const YamlNode& list, Dia
   std::vector<std::string> values;
   for (const YamlNode& item : list.items) {
     if (!item.IsScalar()) {
-      diagnostics.Error(item.place, "matrix: a value of '" + key.scalar + "' must be plain text or a number");
+      diagnostics.Error(item.place,
+                        "matrix: a value of '" + key.scalar + "' must be plain text or a number");
       return {};
     }
     if (std::find(values.begin(), values.end(), item.scalar) != values.end()) {
-      diagnostics.Error(item.place, "matrix: '" + key.scalar + "' has the value '" + item.scalar + "' twice");
+      diagnostics.Error(item.place,
+                        "matrix: '" + key.scalar + "' has the value '" + item.scalar + "' twice");
       return {};
     }
     values.push_back(item.scalar);
@@ -56,7 +59,8 @@ bool CombinationsOf(const YamlNode& matrix, const char* key, const std::set<std:
       combination[name.scalar] = value.scalar;
     }
     if (!item.IsMap() || (key == std::string("include") && combination.size() != names.size())) {
-      diagnostics.Error(item.place, what + " must be a list of combinations with a value for each name");
+      diagnostics.Error(item.place,
+                        what + " must be a list of combinations with a value for each name");
       return false;
     }
     combinations.push_back(std::move(combination));
@@ -76,7 +80,8 @@ bool Covers(const Combination& part, const Combination& whole) {
 std::vector<Combination> ExpandMatrix(const YamlNode& matrix, Diagnostics& diagnostics) {
   if (matrix.IsNull()) return {{}};
   if (!matrix.IsMap()) {
-    diagnostics.Error(matrix.place, "'matrix' must be a map of lists", "write `matrix: {table: [a, b]}`");
+    diagnostics.Error(matrix.place, "'matrix' must be a map of lists",
+                      "write `matrix: {table: [a, b]}`");
     return {};
   }
   std::vector<Combination> members = {{}};
@@ -105,10 +110,12 @@ std::vector<Combination> ExpandMatrix(const YamlNode& matrix, Diagnostics& diagn
   ok = CombinationsOf(matrix, "include", names, include, diagnostics) && ok;
   if (!ok) return {};
   std::erase_if(members, [&](const Combination& member) {
-    return std::any_of(exclude.begin(), exclude.end(), [&](const auto& part) { return Covers(part, member); });
+    return std::any_of(exclude.begin(), exclude.end(),
+                       [&](const auto& part) { return Covers(part, member); });
   });
   for (Combination& member : include) {
-    if (std::find(members.begin(), members.end(), member) == members.end()) members.push_back(std::move(member));
+    if (std::find(members.begin(), members.end(), member) == members.end())
+      members.push_back(std::move(member));
   }
   if (members.empty()) diagnostics.Error(matrix.place, "matrix: no combination is left");
   return members;
@@ -116,7 +123,8 @@ std::vector<Combination> ExpandMatrix(const YamlNode& matrix, Diagnostics& diagn
 
 std::string MatrixSuffix(const Combination& combination) {
   std::string text;
-  for (const auto& [name, value] : combination) text += (text.empty() ? "[" : ",") + name + "=" + value;
+  for (const auto& [name, value] : combination)
+    text += (text.empty() ? "[" : ",") + name + "=" + value;
   return text.empty() ? "" : text + "]";
 }
 

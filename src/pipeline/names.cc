@@ -13,11 +13,14 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 }  // namespace
 
 bool IsTaskName(std::string_view name) {
-  return !name.empty() && IsLetter(name[0]) &&
-         std::all_of(name.begin(), name.end(), [](char c) { return IsLetter(c) || IsDigit(c) || c == '-'; });
+  return !name.empty() && IsLetter(name[0]) && std::all_of(name.begin(), name.end(), [](char c) {
+    return IsLetter(c) || IsDigit(c) || c == '-';
+  });
 }
 
-bool IsInputName(std::string_view name) { return IsTaskName(name) && name.find('-') == std::string_view::npos; }
+bool IsInputName(std::string_view name) {
+  return IsTaskName(name) && name.find('-') == std::string_view::npos;
+}
 
 std::string SuggestName(std::string_view wrong, const std::vector<std::string>& names) {
   constexpr size_t kFew = 12;

@@ -7,8 +7,9 @@
 
 namespace millrace {
 
-bool IsTaskName(std::string_view name);    // letters, digits, _ and -, not beginning with a digit or -
-bool IsInputName(std::string_view name);   // letters, digits and _, not beginning with a digit
+bool IsTaskName(
+    std::string_view name);  // letters, digits, _ and -, not beginning with a digit or -
+bool IsInputName(std::string_view name);  // letters, digits and _, not beginning with a digit
 
 // "did you mean 'x'?", else "there are: a, b, c" when they are few, else "".
 std::string SuggestName(std::string_view wrong, const std::vector<std::string>& names);

@@ -20,103 +20,108 @@
 namespace millrace {
 
 struct RetryPolicy {
-  int attempts = 1;                      // in all
+  int attempts = 1;  // in all
   Micros delay = std::chrono::seconds(5);
   enum class Backoff { kConstant, kExponential } backoff = Backoff::kExponential;
   Micros max_delay = std::chrono::minutes(5);
 };
 
 struct Input {
-  std::string name;                      // in SQL: "input" when there is one without a name
-  std::string connector;                 // "file", "table"
+  std::string name;       // in SQL: "input" when there is one without a name
+  std::string connector;  // "file", "table"
   Place place;
   const Registry::Entry* entry = nullptr;
-  YamlNode config;                       // of the connector, values replaced
+  YamlNode config;  // of the connector, values replaced
   Registry::MakeSource make;
   SourceTraits traits;
-  bool incremental = false;              // decided: by config, else by what the targets do with rows
+  bool incremental = false;  // decided: by config, else by what the targets do with rows
 };
 
 struct Target {
   std::string connector;
   Place place;
-  YamlNode config;                       // of the connector, values replaced
+  YamlNode config;  // of the connector, values replaced
   Registry::MakeSink make;
   SinkTraits traits;
-  std::string when;                      // SQL condition; "" = all rows
+  std::string when;  // SQL condition; "" = all rows
   SqlText when_source;
-  bool otherwise = false;                // the rows no `when` of the list took
+  bool otherwise = false;  // the rows no `when` of the list took
 };
 
 struct Task {
   std::string name;
-  std::string key;                       // "pipeline/name" or "pipeline/name[year=23-24]": unique in the store
+  std::string key;  // "pipeline/name" or "pipeline/name[year=23-24]": unique in the store
   std::map<std::string, std::string> matrix;
   Place place;
   std::vector<Input> inputs;
-  std::string sql;                       // "" = SELECT * FROM input; run.* values not yet replaced
-  SqlText sql_source;                    // the same, knowing the place of every byte
+  std::string sql;     // "" = SELECT * FROM input; run.* values not yet replaced
+  SqlText sql_source;  // the same, knowing the place of every byte
   std::vector<Check> checks;
-  std::vector<Target> targets;           // none: the task only checks
+  std::vector<Target> targets;  // none: the task only checks
   std::optional<Target> rejects;
-  std::vector<std::string> command;      // the escape hatch: then no from, sql, to
-  std::vector<std::string> after;        // names, as written
-  std::vector<std::string> upstream;     // keys it waits for: `after`, and who writes what it reads
-  std::vector<std::string> reads;        // lake tables by SQL, inputs and checks; sorted. "millrace.*" are the store's
+  std::vector<std::string> command;   // the escape hatch: then no from, sql, to
+  std::vector<std::string> after;     // names, as written
+  std::vector<std::string> upstream;  // keys it waits for: `after`, and who writes what it reads
+  std::vector<std::string>
+      reads;  // lake tables by SQL, inputs and checks; sorted. "millrace.*" are the store's
   std::vector<std::string> writes;
   RetryPolicy retry;
   std::optional<Micros> timeout;
-  std::string definition;                // SHA-256 over all that decides its rows (params and SQL, not run.*)
-  std::optional<Schema> declared;        // `columns:` as written
+  std::string definition;  // SHA-256 over all that decides its rows (params and SQL, not run.*)
+  std::optional<Schema> declared;  // `columns:` as written
   Place declared_place;
-  std::optional<Schema> schema;          // of its rows, where validation could infer it
-  std::optional<bool> metadata;          // as configured; see AddsMetadata
-  YamlNode tests;                        // SQL tests of the task, as written
+  std::optional<Schema> schema;  // of its rows, where validation could infer it
+  std::optional<bool> metadata;  // as configured; see AddsMetadata
+  YamlNode tests;                // SQL tests of the task, as written
 };
 
 struct Pipeline {
   std::string name, description;
-  std::string file;                      // as the user typed it
-  std::string folder;                    // absolute, of the file
-  std::string schedule, timezone;        // kept for the server
-  std::map<std::string, std::string> params;   // defaults, overridden by --param
-  std::vector<Task> tasks;               // matrix expanded, in an order in which each comes after its upstream
-  std::vector<std::string> faulty;       // names of tasks that could not be read: their errors are told
+  std::string file;                           // as the user typed it
+  std::string folder;                         // absolute, of the file
+  std::string schedule, timezone;             // kept for the server
+  std::map<std::string, std::string> params;  // defaults, overridden by --param
+  std::vector<Task> tasks;  // matrix expanded, in an order in which each comes after its upstream
+  std::vector<std::string> faulty;  // names of tasks that could not be read: their errors are told
 
   const Task* Find(std::string_view key) const;
 };
 
-// Whether the rows for this target get _ingested_at and _run_id: as configured, else those of the bronze layer.
+// Whether the rows for this target get _ingested_at and _run_id: as configured, else those of the
+// bronze layer.
 bool AddsMetadata(const Task& task, const Target& target);
 
-struct RunValues {                       // what ${run.*} stands for
+struct RunValues {  // what ${run.*} stands for
   std::string id;
   Time logical_date, interval_start, interval_end;
 };
 
-// Parses and checks the structure (fields, values, names, graph): no engine, no files but SQL files are read.
-// Without `run`, ${run.*} stays as it is. With errors told there may still be a pipeline, of the tasks that could be
-// read, so that CheckPipelines finds more; it must not run: look at the diagnostics.
-std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& file, const Registry& registry,
+// Parses and checks the structure (fields, values, names, graph): no engine, no files but SQL files
+// are read. Without `run`, ${run.*} stays as it is. With errors told there may still be a pipeline,
+// of the tasks that could be read, so that CheckPipelines finds more; it must not run: look at the
+// diagnostics.
+std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& file,
+                                     const Registry& registry,
                                      const std::map<std::string, std::string>& params,
                                      const std::optional<RunValues>& run, Diagnostics& diagnostics);
 
-// SQL syntax, tables, columns and types through the whole chain; checks; targets' columns. Offline. Tables that no
-// task writes are looked up in the lake. Fills in reads, upstream and schema. May be called with several
-// pipelines of a project: they see each other's tables.
+// SQL syntax, tables, columns and types through the whole chain; checks; targets' columns. Offline.
+// Tables that no task writes are looked up in the lake. Fills in reads, upstream and schema. May be
+// called with several pipelines of a project: they see each other's tables.
 struct CheckContext {
   Engine& engine;
   ConnectContext& connect;
-  std::string schema_cache;              // a file that keeps inferred schemas by file fingerprint; "" = none
+  std::string schema_cache;  // a file that keeps inferred schemas by file fingerprint; "" = none
 };
-void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context, Diagnostics& diagnostics);
+void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context,
+                    Diagnostics& diagnostics);
 
 // ${run.*} in text, when the run is known.
 std::string ResolveRun(std::string_view text, const RunValues& run);
 
 // Of the whole file, for editors; and of its parts, for the pages.
 Json PipelineJsonSchema(const Registry& registry);
-Json ProjectJsonSchema();                // of millrace.yml
+Json ProjectJsonSchema();  // of millrace.yml
 std::vector<std::shared_ptr<const SpecInfo>> PipelineSpecs();
 
 }  // namespace millrace

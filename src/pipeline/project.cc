@@ -27,7 +27,8 @@ struct ProjectConfig {
 
 Spec<LakeSettings> LakeSpec() {
   return Spec<LakeSettings>("lake", "Where the tables are kept.")
-      .Field("path", &LakeSettings::path, "Folder of the lake, relative to the project: <layer>/<table> below it.")
+      .Field("path", &LakeSettings::path,
+             "Folder of the lake, relative to the project: <layer>/<table> below it.")
       .Short("path");
 }
 
@@ -40,26 +41,31 @@ Spec<StoreSettings> StoreSpec() {
 Spec<EngineSettings> EngineSpec() {
   return Spec<EngineSettings>("engine", "The embedded SQL engine.")
       .Field("memory_limit", &EngineSettings::memory_limit,
-             "How much memory SQL may use: a size, or a share of the machine's memory.", {.example = "512MB"})
-      .Field("threads", &EngineSettings::threads, "Threads of the engine; 0: one a core.", {.min = 0, .max = 1024})
+             "How much memory SQL may use: a size, or a share of the machine's memory.",
+             {.example = "512MB"})
+      .Field("threads", &EngineSettings::threads, "Threads of the engine; 0: one a core.",
+             {.min = 0, .max = 1024})
       .Field("spill", &EngineSettings::spill, "Folder for what does not fit into memory.")
       .Field("spill_limit", &EngineSettings::spill_limit,
              "Most that may be spilled; empty: 90 % of what is free there.", {.example = "20GB"});
 }
 
 Spec<ProjectConfig> MakeProjectSpec(bool with_environments) {
-  Spec<ProjectConfig> spec(with_environments ? "project" : "environment",
-                           with_environments ? "millrace.yml: what the pipelines of a project share. All of it "
-                                               "is optional."
-                                             : "Settings that replace the project's when this environment is chosen.");
+  Spec<ProjectConfig> spec(
+      with_environments ? "project" : "environment",
+      with_environments ? "millrace.yml: what the pipelines of a project share. All of it "
+                          "is optional."
+                        : "Settings that replace the project's when this environment is chosen.");
   spec.Group("lake", &ProjectConfig::lake, LakeSpec(), "Where the tables are kept.")
-      .Group("store", &ProjectConfig::store, StoreSpec(), "Where runs, tasks and commits are recorded.")
+      .Group("store", &ProjectConfig::store, StoreSpec(),
+             "Where runs, tasks and commits are recorded.")
       .Group("engine", &ProjectConfig::engine, EngineSpec(), "The embedded SQL engine.")
       .Field("parallel", &ProjectConfig::parallel, "Tasks that may run at once; 0: one a core.",
              {.min = 0, .max = 1024})
       .Field("connections", &ProjectConfig::connections,
              "Servers by name, for connectors that have a `connection` field.")
-      .Field("vars", &ProjectConfig::vars, "Values for ${NAME}; the environment and .env are stronger.",
+      .Field("vars", &ProjectConfig::vars,
+             "Values for ${NAME}; the environment and .env are stronger.",
              {.example = "{REGION: eu}"});
   if (with_environments) {
     spec.Field("environments", &ProjectConfig::environments,
@@ -73,16 +79,17 @@ fs::path FindProjectFolder(const std::string& start) {
   std::error_code error;
   fs::path folder = fs::absolute(start.empty() ? "." : start, error).lexically_normal();
   if (!fs::is_directory(folder, error)) folder = folder.parent_path();
-  if (!folder.has_filename()) folder = folder.parent_path();   // "/a/b/" is "/a/b"
+  if (!folder.has_filename()) folder = folder.parent_path();  // "/a/b/" is "/a/b"
   for (fs::path at = folder;; at = at.parent_path()) {
     if (fs::is_regular_file(at / "millrace.yml", error)) return at;
     if (at == at.parent_path()) return folder;
   }
 }
 
-// The chosen environment's settings over the project's. All environments are checked, whichever is chosen.
-YamlNode ChooseEnvironment(const YamlNode& root, const std::string& environment, const std::string& file,
-                           Diagnostics& diagnostics) {
+// The chosen environment's settings over the project's. All environments are checked, whichever is
+// chosen.
+YamlNode ChooseEnvironment(const YamlNode& root, const std::string& environment,
+                           const std::string& file, Diagnostics& diagnostics) {
   const YamlNode* environments = root.Find("environments");
   YamlNode base = Without(root, "environments");
   std::vector<std::string> names;
@@ -164,7 +171,8 @@ void ReadSecrets(Project& project, Diagnostics& diagnostics) {
   YamlNode root = ParseYaml(*text, shown, diagnostics);
   if (root.IsNull()) return;
   if (!root.IsMap()) {
-    diagnostics.Error(root.place, "a secrets file is a map of names and values", "write `name: value` lines");
+    diagnostics.Error(root.place, "a secrets file is a map of names and values",
+                      "write `name: value` lines");
     return;
   }
   for (const auto& [name, value] : root.entries) {
@@ -180,7 +188,7 @@ void ReadSecrets(Project& project, Diagnostics& diagnostics) {
 
 std::map<std::string, std::string> VariableLayers::Merged() const {
   std::map<std::string, std::string> merged = process;
-  merged.insert(dotenv.begin(), dotenv.end());   // insert keeps what is there
+  merged.insert(dotenv.begin(), dotenv.end());  // insert keeps what is there
   merged.insert(vars.begin(), vars.end());
   return merged;
 }
@@ -189,11 +197,13 @@ std::string Project::Absolute(std::string_view path) const {
   return (fs::path(folder) / path).lexically_normal().string();
 }
 
-Project LoadProject(const std::string& start, const std::string& environment, Diagnostics& diagnostics) {
+Project LoadProject(const std::string& start, const std::string& environment,
+                    Diagnostics& diagnostics) {
   Project project;
   project.folder = FindProjectFolder(start).string();
   project.environment = environment;
-  if (const char* chosen = getenv("MILLRACE_ENV"); environment.empty() && chosen) project.environment = chosen;
+  if (const char* chosen = getenv("MILLRACE_ENV"); environment.empty() && chosen)
+    project.environment = chosen;
   ReadEnvironment(project);
   project.layers.dotenv = ReadDotEnv(project.folder, diagnostics);
   ReadSecrets(project, diagnostics);
@@ -204,7 +214,8 @@ Project LoadProject(const std::string& start, const std::string& environment, Di
   if (fs::is_regular_file(path, error)) {
     project.file = ShownPath(path);
     Result<std::string> text = ReadTextFile(path);
-    if (!text.ok()) diagnostics.Error({project.file}, text.status().message(), text.status().hint());
+    if (!text.ok())
+      diagnostics.Error({project.file}, text.status().message(), text.status().hint());
     if (text.ok()) root = WithoutExtensions(ParseYaml(*text, project.file, diagnostics));
   }
   YamlNode settings = ChooseEnvironment(root, project.environment, project.file, diagnostics);

@@ -1,4 +1,5 @@
-// A project: the folder with millrace.yml (all of it optional), pipelines/, and the lake and store they use.
+// A project: the folder with millrace.yml (all of it optional), pipelines/, and the lake and store
+// they use.
 #pragma once
 
 #include <map>
@@ -16,43 +17,45 @@
 namespace millrace {
 
 struct LakeSettings {
-  std::string path = "lake";             // local folder, relative to the project; s3:// later
+  std::string path = "lake";  // local folder, relative to the project; s3:// later
 };
 struct StoreSettings {
   std::string path = ".millrace/millrace.db";
 };
 struct EngineSettings {
-  std::string memory_limit = "60%";      // of the machine's memory, or bytes: "512MB"
-  int threads = 0;                       // 0: all cores
+  std::string memory_limit = "60%";  // of the machine's memory, or bytes: "512MB"
+  int threads = 0;                   // 0: all cores
   std::string spill = ".millrace/spill";
-  std::string spill_limit = "";          // "" = 90 % of what is free
+  std::string spill_limit = "";  // "" = 90 % of what is free
 };
 
-// Where ${NAME} is looked up, the strongest first: the process's environment, .env beside the pipeline file, .env
-// beside millrace.yml, `vars:` of the pipeline, of the environment, of the project.
+// Where ${NAME} is looked up, the strongest first: the process's environment, .env beside the
+// pipeline file, .env beside millrace.yml, `vars:` of the pipeline, of the environment, of the
+// project.
 struct VariableLayers {
   std::map<std::string, std::string> process, dotenv, vars;
   std::map<std::string, std::string> Merged() const;
 };
 
 struct Project {
-  std::string folder;                    // absolute
-  std::string file;                      // "millrace.yml" as found, or ""
-  std::string environment;               // "" or one of `environments:`
+  std::string folder;       // absolute
+  std::string file;         // "millrace.yml" as found, or ""
+  std::string environment;  // "" or one of `environments:`
   LakeSettings lake;
   StoreSettings store;
   EngineSettings engine;
-  int parallel = 0;                      // tasks at once; 0: one a core
-  YamlNode connections;                  // name → config; read by connectors
-  Values values;                         // environment, .env, vars; secrets
-  VariableLayers layers;                 // what values.variables was merged from
+  int parallel = 0;       // tasks at once; 0: one a core
+  YamlNode connections;   // name → config; read by connectors
+  Values values;          // environment, .env, vars; secrets
+  VariableLayers layers;  // what values.variables was merged from
 
-  std::string Absolute(std::string_view path) const;   // relative to the folder
+  std::string Absolute(std::string_view path) const;  // relative to the folder
 };
 
 // Finds millrace.yml in `start` or a folder above it; without one the project is `start` itself.
 // `environment`: --env or MILLRACE_ENV.
-Project LoadProject(const std::string& start, const std::string& environment, Diagnostics& diagnostics);
+Project LoadProject(const std::string& start, const std::string& environment,
+                    Diagnostics& diagnostics);
 // pipelines/*/pipeline.yml and pipeline.yml in the project folder, sorted.
 std::vector<std::string> FindPipelines(const Project& project);
 // A pipeline by path, folder or name. kNotFound names the ones there are.

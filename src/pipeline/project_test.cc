@@ -20,7 +20,8 @@ class ProjectTest : public ::testing::Test {
     Project project = LoadProject(folder_.path(), environment, diagnostics);
     told_ = diagnostics.ToString();
     std::string prefix = folder_.path() + "/";
-    for (size_t at = told_.find(prefix); at != std::string::npos; at = told_.find(prefix)) told_.erase(at, prefix.size());
+    for (size_t at = told_.find(prefix); at != std::string::npos; at = told_.find(prefix))
+      told_.erase(at, prefix.size());
     if (told_.ends_with("\n")) told_.pop_back();
     return project;
   }
@@ -39,7 +40,8 @@ TEST_F(ProjectTest, AllOfItHasDefaults) {
 }
 
 TEST_F(ProjectTest, IsFoundFromBelow) {
-  folder_.Write("millrace.yml", "lake: /data/lake\nengine: {memory_limit: 512MB, threads: 3}\nparallel: 2\n");
+  folder_.Write("millrace.yml",
+                "lake: /data/lake\nengine: {memory_limit: 512MB, threads: 3}\nparallel: 2\n");
   folder_.Write("pipelines/orders/pipeline.yml", "name: buy\n");
   folder_.Write("pipeline.yml", "name: alone\n");
   Diagnostics diagnostics;
@@ -50,8 +52,10 @@ TEST_F(ProjectTest, IsFoundFromBelow) {
   EXPECT_EQ(project.engine.threads, 3);
   EXPECT_EQ(project.parallel, 2);
   std::string orders = folder_.path() + "/pipelines/orders/pipeline.yml";
-  EXPECT_EQ(FindPipelines(project), (std::vector<std::string>{folder_.path() + "/pipeline.yml", orders}));
-  for (const char* name : {"buy", "orders"}) EXPECT_EQ(ResolvePipeline(project, name).value(), orders);
+  EXPECT_EQ(FindPipelines(project),
+            (std::vector<std::string>{folder_.path() + "/pipeline.yml", orders}));
+  for (const char* name : {"buy", "orders"})
+    EXPECT_EQ(ResolvePipeline(project, name).value(), orders);
   EXPECT_EQ(ResolvePipeline(project, orders).value(), orders);
   EXPECT_EQ(ResolvePipeline(project, folder_.path() + "/pipelines/orders").value(), orders);
   Status missing = ResolvePipeline(project, "bui").status();
@@ -61,9 +65,10 @@ TEST_F(ProjectTest, IsFoundFromBelow) {
 
 TEST_F(ProjectTest, TheStrongerVariableWins) {
   setenv("MILLRACE_TEST_PROCESS", "process", 1);
-  folder_.Write("millrace.yml",
-                "vars: {A: vars, B: vars, MILLRACE_TEST_PROCESS: vars, D: '${B}+${MILLRACE_TEST_PROCESS}'}\n"
-                "environments: {dev: {vars: {A: dev}, lake: {path: 'lake-${A}'}}, prod: }\n");
+  folder_.Write(
+      "millrace.yml",
+      "vars: {A: vars, B: vars, MILLRACE_TEST_PROCESS: vars, D: '${B}+${MILLRACE_TEST_PROCESS}'}\n"
+      "environments: {dev: {vars: {A: dev}, lake: {path: 'lake-${A}'}}, prod: }\n");
   folder_.Write(".env", "B=dotenv\nMILLRACE_TEST_PROCESS=dotenv\n");
   Project project = Load();
   EXPECT_EQ(told_, "");
@@ -86,7 +91,8 @@ TEST_F(ProjectTest, TheStrongerVariableWins) {
 
 TEST_F(ProjectTest, TellsEveryMistake) {
   folder_.Write("millrace.yml",
-                "lak: x\nengine: {threads: many}\nenvironments:\n  dev: {lake: {pat: x}}\n  prod: {store: 5}\n");
+                "lak: x\nengine: {threads: many}\nenvironments:\n  dev: {lake: {pat: x}}\n  prod: "
+                "{store: 5}\n");
   Load("prd");
   EXPECT_EQ(told_,
             "millrace.yml:1:1: unknown field 'lak' in project; did you mean 'lake'?\n"
@@ -100,7 +106,8 @@ TEST_F(ProjectTest, SecretsComeFromTheEnvironmentAndAPrivateFile) {
   chmod(file.c_str(), 0644);
   Load();
   EXPECT_EQ(told_,
-            ".millrace/secrets.yml: others may read the secrets file; run `chmod 600 .millrace/secrets.yml`");
+            ".millrace/secrets.yml: others may read the secrets file; run `chmod 600 "
+            ".millrace/secrets.yml`");
   chmod(file.c_str(), 0600);
   setenv("MILLRACE_SECRET_OTHER", "from the environment", 1);
   Project project = Load();

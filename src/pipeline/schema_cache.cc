@@ -16,13 +16,15 @@ namespace millrace {
 namespace {
 
 constexpr int kFormat = 1;
-constexpr size_t kMostSchemas = 5000;   // then it starts anew: entries of changed files are never asked for again
+constexpr size_t kMostSchemas =
+    5000;  // then it starts anew: entries of changed files are never asked for again
 
 std::optional<Schema> FromJson(const Json& columns) {
   Schema schema;
   if (!columns.is_array()) return std::nullopt;
   for (const Json& column : columns) {
-    if (!column.is_array() || column.size() != 2 || !column[0].is_string() || !column[1].is_string()) {
+    if (!column.is_array() || column.size() != 2 || !column[0].is_string() ||
+        !column[1].is_string()) {
       return std::nullopt;
     }
     Result<Type> type = ParseType(column[1].get<std::string>());
@@ -53,7 +55,8 @@ SchemaCache::~SchemaCache() {
   Json schemas = Json::object();
   for (const auto& [key, schema] : schemas_) {
     Json columns = Json::array();
-    for (const Column& column : schema.columns) columns.push_back({column.name, column.type.ToSql()});
+    for (const Column& column : schema.columns)
+      columns.push_back({column.name, column.type.ToSql()});
     schemas[key] = std::move(columns);
   }
   std::string text = Json{{"format", kFormat}, {"schemas", std::move(schemas)}}.dump(

@@ -1,4 +1,5 @@
-// Schemas that were inferred from files, kept from one validation to the next. A cache: losing it costs time only.
+// Schemas that were inferred from files, kept from one validation to the next. A cache: losing it
+// costs time only.
 #pragma once
 
 #include <map>
@@ -26,7 +27,7 @@ class SchemaCache {
   void Read();
 
   std::string file_;
-  std::map<std::string, Schema> schemas_;   // by the key's hash
+  std::map<std::string, Schema> schemas_;  // by the key's hash
   bool changed_ = false;
 };
 

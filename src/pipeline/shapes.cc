@@ -28,7 +28,8 @@ YamlNode Spread(const YamlNode& config, const SpecInfo& info) {
   return config.IsMap() ? config : MapOf(info.short_field, config);
 }
 
-// What the files that land are called where they come from: `pattern` picks among the files of `path`.
+// What the files that land are called where they come from: `pattern` picks among the files of
+// `path`.
 std::string PathBeforeLanding(const std::string& path, const std::string& pattern) {
   std::string name = fs::path(pattern).filename().string();
   bool many = path.find_first_of("*?[") != std::string::npos || !fs::path(path).has_extension();
@@ -40,9 +41,8 @@ std::string PathBeforeLanding(const std::string& path, const std::string& patter
 }  // namespace
 
 std::vector<Column> RejectColumns() {
-  return {Text("_rule"),        Text("_reason"),
-          When("_rejected_at"), Text("_run_id"),
-          Text("_source_file"), {"_line", Type{.kind = TypeKind::kBigInt}},
+  return {Text("_rule"),   Text("_reason"),      When("_rejected_at"),
+          Text("_run_id"), Text("_source_file"), {"_line", Type{.kind = TypeKind::kBigInt}},
           Text("_raw")};
 }
 
@@ -125,18 +125,22 @@ std::optional<Schema> Shapes::OfWhatWillLand(const Input& input) {
   if (!input.entry || !input.entry->source) return std::nullopt;
   for (const Writer& writer : WritersOf(input.traits.reads)) {
     for (const Input& origin : writer.task->inputs) {
-      if (!origin.entry || !origin.entry->source || origin.entry->source->short_field.empty()) continue;
+      if (!origin.entry || !origin.entry->source || origin.entry->source->short_field.empty())
+        continue;
       const SpecInfo& info = *origin.entry->source;
-      YamlNode own = Spread(input.config, *input.entry->source), config = Spread(origin.config, info);
+      YamlNode own = Spread(input.config, *input.entry->source),
+               config = Spread(origin.config, info);
       const YamlNode* path = config.Find(info.short_field);
       const YamlNode* pattern = own.Find(input.entry->source->short_field);
       if (!path || !path->IsScalar()) continue;
       std::string before = PathBeforeLanding(path->scalar, pattern ? pattern->scalar : "");
       config = MapOf(info.short_field, ScalarLike(*path, before));
       for (const auto& [key, value] : own.entries) {
-        auto known = std::find_if(info.fields.begin(), info.fields.end(),
-                                  [&key = key](const FieldInfo& field) { return field.key == key.scalar; });
-        if (known != info.fields.end() && key.scalar != info.short_field) config.entries.emplace_back(key, value);
+        auto known =
+            std::find_if(info.fields.begin(), info.fields.end(),
+                         [&key = key](const FieldInfo& field) { return field.key == key.scalar; });
+        if (known != info.fields.end() && key.scalar != info.short_field)
+          config.entries.emplace_back(key, value);
       }
       Diagnostics ignored;
       std::optional<Registry::ParsedSource> parsed = origin.entry->parse_source(config, ignored);

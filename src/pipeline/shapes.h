@@ -19,7 +19,8 @@ struct Writer {
 
 class Shapes {
  public:
-  // With the tasks that have been checked so far; the pipelines' tasks must not move while it lives.
+  // With the tasks that have been checked so far; the pipelines' tasks must not move while it
+  // lives.
   Shapes(const std::vector<Pipeline*>& pipelines, CheckContext& context, Session& session);
 
   // The name as its writer spells it: SQL's names are the same in any case.
@@ -35,7 +36,8 @@ class Shapes {
   };
   Shape OfTable(const std::string& table);
   // Told at the input's place what is wrong with the source.
-  Shape OfSource(const Pipeline& pipeline, const Task& task, const Input& input, Diagnostics& diagnostics);
+  Shape OfSource(const Pipeline& pipeline, const Task& task, const Input& input,
+                 Diagnostics& diagnostics);
   // After the task was checked: what its targets look like to those that read them.
   void AddOutputs(const Task& task);
   // Of the lake as it is now.
@@ -50,9 +52,10 @@ class Shapes {
   CheckContext& context_;
   Session& session_;
   SchemaCache cache_;
-  std::map<std::string, std::vector<Writer>> writers_;            // by name
-  std::map<std::string, std::string> spelled_;                    // lower case → as written
-  std::map<std::string, std::optional<Schema>> written_;          // by name; nullopt: a writer's rows are not known
+  std::map<std::string, std::vector<Writer>> writers_;  // by name
+  std::map<std::string, std::string> spelled_;          // lower case → as written
+  std::map<std::string, std::optional<Schema>>
+      written_;  // by name; nullopt: a writer's rows are not known
   std::map<std::string, std::optional<Snapshot>> lake_;
 };
 

@@ -1,4 +1,5 @@
-// The fields of a pipeline file, declared once: parser, errors, reference pages and JSON Schema come from here.
+// The fields of a pipeline file, declared once: parser, errors, reference pages and JSON Schema
+// come from here.
 #pragma once
 
 #include <map>
@@ -14,7 +15,8 @@ namespace millrace {
 template <>
 struct EnumNames<RetryPolicy::Backoff> {
   static constexpr std::pair<std::string_view, RetryPolicy::Backoff> kAll[] = {
-      {"constant", RetryPolicy::Backoff::kConstant}, {"exponential", RetryPolicy::Backoff::kExponential}};
+      {"constant", RetryPolicy::Backoff::kConstant},
+      {"exponential", RetryPolicy::Backoff::kExponential}};
 };
 
 struct DefaultsConfig {

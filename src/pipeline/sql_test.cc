@@ -25,12 +25,13 @@ std::vector<const Task*> TasksNamed(const Pipeline& pipeline, const std::string&
   return tasks;
 }
 
-void LoadTest(const YamlNode& node, const Pipeline& pipeline, const Task* owner, std::vector<SqlTest>& tests,
-              Diagnostics& diagnostics) {
+void LoadTest(const YamlNode& node, const Pipeline& pipeline, const Task* owner,
+              std::vector<SqlTest>& tests, Diagnostics& diagnostics) {
   std::optional<SqlTestConfig> config = SqlTestSpec().Parse(node, diagnostics);
   if (!config) return;
   if (config->expect.IsNull() && config->rejects.IsNull() && config->fails.empty()) {
-    diagnostics.Error(node.place, "test '" + config->name + "' expects nothing", "add `expect:` rows");
+    diagnostics.Error(node.place, "test '" + config->name + "' expects nothing",
+                      "add `expect:` rows");
     return;
   }
   Result<Time> now = ParseTime(config->now);
@@ -45,7 +46,8 @@ void LoadTest(const YamlNode& node, const Pipeline& pipeline, const Task* owner,
     for (const Task& task : pipeline.tasks) names.push_back(task.name);
     const YamlNode* place = node.Find("task");
     diagnostics.Error(place ? place->place : node.place,
-                      place ? "there is no task '" + config->task + "'" : "a test in a file of its own needs 'task'",
+                      place ? "there is no task '" + config->task + "'"
+                            : "a test in a file of its own needs 'task'",
                       SuggestName(config->task, names));
   }
   for (const Task* task : tasks) {
@@ -57,8 +59,8 @@ void LoadTest(const YamlNode& node, const Pipeline& pipeline, const Task* owner,
   }
 }
 
-void LoadList(const YamlNode& list, const Pipeline& pipeline, const Task* owner, std::vector<SqlTest>& tests,
-              Diagnostics& diagnostics) {
+void LoadList(const YamlNode& list, const Pipeline& pipeline, const Task* owner,
+              std::vector<SqlTest>& tests, Diagnostics& diagnostics) {
   if (!list.IsList()) {
     diagnostics.Error(list.place, "tests must be a list", "begin each with `- name: …`");
     return;
@@ -80,9 +82,14 @@ std::vector<std::string> TestFiles(const std::string& folder) {
 // Gives one task the rows of one test and looks at what comes out.
 class TestRunner {
  public:
-  TestRunner(const SqlTest& test, const Pipeline& pipeline, const Task& task, Shapes& shapes, Session& session,
-             std::stop_token stop)
-      : test_(test), pipeline_(pipeline), task_(task), shapes_(shapes), session_(session), stop_(std::move(stop)) {
+  TestRunner(const SqlTest& test, const Pipeline& pipeline, const Task& task, Shapes& shapes,
+             Session& session, std::stop_token stop)
+      : test_(test),
+        pipeline_(pipeline),
+        task_(task),
+        shapes_(shapes),
+        session_(session),
+        stop_(std::move(stop)) {
     result_.name = test.config.name;
     result_.task = task.key;
     result_.place = test.place;
@@ -98,7 +105,7 @@ class TestRunner {
 
  private:
   void Fail(const Place& place, const std::string& message) {
-    if (!result_.message.empty()) return;     // the first tells most
+    if (!result_.message.empty()) return;  // the first tells most
     result_.place = place;
     result_.message = message;
   }
@@ -123,7 +130,8 @@ class TestRunner {
   Status DefineGiven() {
     for (const auto& [name, value] : test_.config.given.entries) {
       Diagnostics faults;
-      std::optional<TestRows> rows = ReadTestRows(value, fs::path(test_.place.file).parent_path().string(), faults);
+      std::optional<TestRows> rows =
+          ReadTestRows(value, fs::path(test_.place.file).parent_path().string(), faults);
       if (!rows) {
         Diagnostic first = faults.all().front();
         Fail(first.place, first.message + (first.hint.empty() ? "" : "; " + first.hint));
@@ -132,8 +140,9 @@ class TestRunner {
       std::optional<Schema> shape = ShapeOf(name.scalar);
       Result<Sql> relation = AsRelation(*rows, shape ? *shape : GuessShape(*rows));
       if (!relation.ok()) {
-        Fail(name.place, name.scalar + ": " + relation.status().message() +
-                             (relation.status().hint().empty() ? "" : "; " + relation.status().hint()));
+        Fail(name.place,
+             name.scalar + ": " + relation.status().message() +
+                 (relation.status().hint().empty() ? "" : "; " + relation.status().hint()));
         return Status::Ok();
       }
       if (!IsRead(name.scalar)) {
@@ -152,7 +161,8 @@ class TestRunner {
   }
 
   Result<int64_t> MaterializeAs(const std::string& name, const Sql& relation) {
-    Result<int64_t> count = session_.Materialize("millrace_given_" + std::to_string(defined_.size()), relation, stop_);
+    Result<int64_t> count =
+        session_.Materialize("millrace_given_" + std::to_string(defined_.size()), relation, stop_);
     if (!count.ok()) return count;
     std::string kept = "millrace_given_" + std::to_string(defined_.size());
     TRY(session_.Define(name, {"SELECT * FROM " + kept}));
@@ -182,13 +192,15 @@ class TestRunner {
   bool IsRead(const std::string& name) const {
     auto same = [&](const std::string& other) { return ToLower(other) == ToLower(name); };
     return std::any_of(task_.reads.begin(), task_.reads.end(), same) ||
-           std::any_of(task_.inputs.begin(), task_.inputs.end(), [&](const Input& input) { return same(input.name); });
+           std::any_of(task_.inputs.begin(), task_.inputs.end(),
+                       [&](const Input& input) { return same(input.name); });
   }
 
   std::optional<Schema> ShapeOf(const std::string& name) {
     Diagnostics ignored;
     Shapes::Shape shape;
-    auto input = std::find_if(task_.inputs.begin(), task_.inputs.end(), [&](const Input& each) { return each.name == name; });
+    auto input = std::find_if(task_.inputs.begin(), task_.inputs.end(),
+                              [&](const Input& each) { return each.name == name; });
     if (input == task_.inputs.end()) {
       shape = shapes_.OfTable(shapes_.Spelled(name));
     } else if (IsTable(input->traits.reads)) {
@@ -217,7 +229,8 @@ class TestRunner {
   Status Judge(const YamlNode& expected, const Sql& came, const char* field) {
     if (expected.IsNull()) return Status::Ok();
     Diagnostics faults;
-    std::optional<TestRows> rows = ReadTestRows(expected, fs::path(test_.place.file).parent_path().string(), faults);
+    std::optional<TestRows> rows =
+        ReadTestRows(expected, fs::path(test_.place.file).parent_path().string(), faults);
     if (!rows) {
       Diagnostic first = faults.all().front();
       Fail(first.place, first.message);
@@ -249,17 +262,22 @@ class TestRunner {
 
 const Spec<SqlTestConfig>& SqlTestSpec() {
   static const Spec<SqlTestConfig> spec =
-      Spec<SqlTestConfig>("test", "An SQL test of a task: given rows, expected rows. Nothing is read or written.")
+      Spec<SqlTestConfig>(
+          "test", "An SQL test of a task: given rows, expected rows. Nothing is read or written.")
           .Field("name", &SqlTestConfig::name, "What it shows.", {.required = true})
-          .Field("task", &SqlTestConfig::task, "The task, where the test stands in a file of its own.")
+          .Field("task", &SqlTestConfig::task,
+                 "The task, where the test stands in a file of its own.")
           .Field("given", &SqlTestConfig::given,
-                 "Rows by input or table: a list of maps, CSV text, or a .csv file. Columns not given are null; "
+                 "Rows by input or table: a list of maps, CSV text, or a .csv file. Columns not "
+                 "given are null; "
                  "tables not given are empty.",
                  {.example = "{bronze.orders: [{id: 1}]}"})
           .Field("expect", &SqlTestConfig::expect,
-                 "Rows that the task must give, in any order. Only the columns named here are compared.",
+                 "Rows that the task must give, in any order. Only the columns named here are "
+                 "compared.",
                  {.example = "[{id: 1, total: 10}]"})
-          .Field("rejects", &SqlTestConfig::rejects, "Rows that the checks must put aside; `_rule` names the check.",
+          .Field("rejects", &SqlTestConfig::rejects,
+                 "Rows that the checks must put aside; `_rule` names the check.",
                  {.example = "[{id: 2, _rule: not_null(total)}]"})
           .Field("fails", &SqlTestConfig::fails, "Names of checks that must fail.")
           .Field("ordered", &SqlTestConfig::ordered, "The order of rows counts.")
@@ -287,13 +305,14 @@ std::vector<SqlTest> LoadSqlTests(const Pipeline& pipeline, Diagnostics& diagnos
 }
 
 std::vector<SqlTestResult> RunSqlTests(const std::vector<SqlTest>& tests, Pipeline& pipeline,
-                                       const std::vector<Pipeline*>& siblings, CheckContext& context,
-                                       std::stop_token stop) {
+                                       const std::vector<Pipeline*>& siblings,
+                                       CheckContext& context, std::stop_token stop) {
   std::vector<SqlTestResult> results;
   Result<std::unique_ptr<Session>> session = context.engine.Open("test");
   if (!session.ok()) {
     for (const SqlTest& test : tests) {
-      results.push_back({test.config.name, test.task, false, test.place, session.status().ToString(), {}});
+      results.push_back(
+          {test.config.name, test.task, false, test.place, session.status().ToString(), {}});
     }
     return results;
   }

@@ -1,4 +1,5 @@
-// SQL tests of a task: given rows, expected rows. `tests:` of a task, or tests/*.yml beside the pipeline file:
+// SQL tests of a task: given rows, expected rows. `tests:` of a task, or tests/*.yml beside the
+// pipeline file:
 //
 //   - name: cancelled flights have no arrival
 //     task: silver_flights
@@ -21,32 +22,32 @@ namespace millrace {
 struct SqlTestConfig {
   std::string name, task;
   YamlNode given, expect, rejects;
-  std::vector<std::string> fails;        // names of checks that must fail
+  std::vector<std::string> fails;  // names of checks that must fail
   bool ordered = false;
   std::string now = "2000-01-01T00:00:00Z";
 };
 
 struct SqlTest {
   SqlTestConfig config;
-  std::string task;                      // key
+  std::string task;  // key
   Place place;
 };
 
 struct SqlTestResult {
-  std::string name, task;                // key of the task
+  std::string name, task;  // key of the task
   bool passed = false;
-  Place place;                           // of what was not met; of the test when it passed
-  std::string message;                   // "2 rows are missing, 1 was not expected"
-  std::vector<std::string> diff;         // lines that begin with "- " (expected) or "+ " (came)
+  Place place;                    // of what was not met; of the test when it passed
+  std::string message;            // "2 rows are missing, 1 was not expected"
+  std::vector<std::string> diff;  // lines that begin with "- " (expected) or "+ " (came)
 };
 
 // Of all tasks; what is wrong with a test is told.
 std::vector<SqlTest> LoadSqlTests(const Pipeline& pipeline, Diagnostics& diagnostics);
-// Runs tests of a pipeline that CheckPipelines found without fault, in their order; fewer when stopped. `siblings`: the
-// other pipelines of the project, whose tables it may read.
+// Runs tests of a pipeline that CheckPipelines found without fault, in their order; fewer when
+// stopped. `siblings`: the other pipelines of the project, whose tables it may read.
 std::vector<SqlTestResult> RunSqlTests(const std::vector<SqlTest>& tests, Pipeline& pipeline,
-                                       const std::vector<Pipeline*>& siblings, CheckContext& context,
-                                       std::stop_token stop);
+                                       const std::vector<Pipeline*>& siblings,
+                                       CheckContext& context, std::stop_token stop);
 
 const Spec<SqlTestConfig>& SqlTestSpec();
 

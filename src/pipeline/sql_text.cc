@@ -18,8 +18,8 @@ size_t SkipQuotedOrComment(std::string_view sql, size_t at) {
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// Up to a last semicolon after which only blanks and comments come. A comment that is still open at the end
-// is closed by a line break.
+// Up to a last semicolon after which only blanks and comments come. A comment that is still open at
+// the end is closed by a line break.
 std::string OneStatement(const std::string& sql) {
   size_t semicolon = std::string::npos;
   bool open_comment = false, any = false;

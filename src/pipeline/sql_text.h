@@ -19,7 +19,8 @@ class SqlText {
   static SqlText File(std::string_view content, const std::string& file, const Values& values,
                       Diagnostics& diagnostics);
 
-  // Without a semicolon at the end; ends with a line break where a comment would swallow what follows.
+  // Without a semicolon at the end; ends with a line break where a comment would swallow what
+  // follows.
   const std::string& text() const { return text_; }
   bool empty() const { return text_.empty(); }
   // Where byte `offset` of text() was written; of a replaced ${…}, its beginning.

@@ -48,7 +48,8 @@ class TaskReader {
     for (const auto& [name, value] : task_.matrix) values_.variables["matrix." + name] = value;
     if (const YamlNode* params = raw_.Find("params"); params && !params->IsNull()) {
       YamlNode replaced = Interpolate(*params, values_, diagnostics_);
-      for (auto& [name, value] : ReadParams(replaced, scope_.pipeline.params, scope_.given_params, diagnostics_)) {
+      for (auto& [name, value] :
+           ReadParams(replaced, scope_.pipeline.params, scope_.given_params, diagnostics_)) {
         values_.variables["params." + name] = value;
       }
     }
@@ -57,7 +58,8 @@ class TaskReader {
     if (!scope_.run.empty()) values_.keep.clear();
     YamlNode node = raw_;
     for (auto& [key, value] : node.entries) {
-      if (key.scalar != "sql" && key.scalar != "matrix") value = Interpolate(value, values_, diagnostics_);
+      if (key.scalar != "sql" && key.scalar != "matrix")
+        value = Interpolate(value, values_, diagnostics_);
     }
     std::optional<TaskConfig> config = TaskSpec().Parse(node, diagnostics_);
     if (config) config_ = *std::move(config);
@@ -72,7 +74,8 @@ class TaskReader {
     }
     task_.key = scope_.pipeline.name + "/" + task_.name + MatrixSuffix(task_.matrix);
     task_.after = config_.after;
-    for (const std::string& name : task_.after) scope_.afters.emplace_back(name, PlaceOfField("after"));
+    for (const std::string& name : task_.after)
+      scope_.afters.emplace_back(name, PlaceOfField("after"));
     task_.tests = config_.tests;
     task_.metadata = config_.metadata ? config_.metadata : scope_.config.defaults.metadata;
   }
@@ -80,12 +83,14 @@ class TaskReader {
   void ReadSql() {
     if (config_.sql.IsNull()) return;
     if (!config_.sql.IsScalar()) {
-      diagnostics_.Error(config_.sql.place, "'sql' must be a SELECT statement or the path of a .sql file");
+      diagnostics_.Error(config_.sql.place,
+                         "'sql' must be a SELECT statement or the path of a .sql file");
       return;
     }
     std::string_view text = Trim(config_.sql.scalar);
     bool file = text.ends_with(".sql") && text.find_first_of(" \n") == std::string_view::npos;
-    task_.sql_source = file ? ReadSqlFile() : SqlText::Inline(config_.sql, sql_values_, diagnostics_);
+    task_.sql_source =
+        file ? ReadSqlFile() : SqlText::Inline(config_.sql, sql_values_, diagnostics_);
     task_.sql = task_.sql_source.text();
     if (task_.sql.empty() && !config_.sql.broken && (!file || sql_file_read_)) {
       diagnostics_.Error(config_.sql.place, "'sql' has no statement");
@@ -127,8 +132,10 @@ class TaskReader {
     DecideIncremental(task_, diagnostics_);
     bool any_replaces = std::any_of(task_.targets.begin(), task_.targets.end(),
                                     [](const Target& target) { return target.traits.replaces; });
-    for (const TargetNode& node : ReadTargets(config_.rejects, false, scope_.registry, diagnostics_)) {
-      task_.rejects = ParseTarget(node, any_replaces ? "replace" : "append", sql_values_, diagnostics_);
+    for (const TargetNode& node :
+         ReadTargets(config_.rejects, false, scope_.registry, diagnostics_)) {
+      task_.rejects =
+          ParseTarget(node, any_replaces ? "replace" : "append", sql_values_, diagnostics_);
     }
     task_.checks = ParseChecks(config_.checks, !config_.rejects.IsNull(), diagnostics_);
     for (const Input& input : task_.inputs) {
@@ -149,7 +156,8 @@ class TaskReader {
   void ReadPolicies() {
     task_.timeout = config_.timeout ? config_.timeout : scope_.config.defaults.timeout;
     YamlNode retry;
-    for (const YamlNode* node : {&scope_.config.retry, &scope_.config.defaults.retry, &config_.retry}) {
+    for (const YamlNode* node :
+         {&scope_.config.retry, &scope_.config.defaults.retry, &config_.retry}) {
       if (node->IsNull()) continue;
       YamlNode map = node->IsScalar() ? MapOf("attempts", *node) : *node;
       retry = retry.IsNull() ? map : Overlay(retry, map);
@@ -175,7 +183,8 @@ class TaskReader {
     if (!config_.command.IsNull()) {
       for (const char* field : {"from", "sql", "checks", "to", "rejects", "columns"}) {
         if (!raw_.Find(field)) continue;
-        diagnostics_.Error(PlaceOfField(field), std::string("a task with a command has no '") + field + "'",
+        diagnostics_.Error(PlaceOfField(field),
+                           std::string("a task with a command has no '") + field + "'",
                            "make it two tasks, the second one `after` the first");
       }
       return;
@@ -186,7 +195,8 @@ class TaskReader {
       return;
     }
     if (config_.sql.IsNull() && task_.inputs.size() > 1) {
-      diagnostics_.Error(PlaceOfField("from"), "several inputs need an 'sql' that makes one of them");
+      diagnostics_.Error(PlaceOfField("from"),
+                         "several inputs need an 'sql' that makes one of them");
     }
     bool named = task_.inputs.size() == 1 && task_.inputs[0].name != "input";
     if (config_.sql.IsNull() && named) task_.sql = "SELECT * FROM " + SqlName(task_.inputs[0].name);
@@ -195,16 +205,20 @@ class TaskReader {
     if (takes_files != task_.targets.end()) {
       for (const char* field : {"sql", "checks", "rejects", "columns"}) {
         if (!raw_.Find(field)) continue;
-        diagnostics_.Error(PlaceOfField(field), "'" + takes_files->connector + "' takes files as they are: '" +
-                                                    field + "' does not apply",
+        diagnostics_.Error(PlaceOfField(field),
+                           "'" + takes_files->connector + "' takes files as they are: '" + field +
+                               "' does not apply",
                            "do it in the task that reads them");
       }
       if (task_.targets.size() > 1) {
-        diagnostics_.Error(takes_files->place, "'" + takes_files->connector + "' must be the only target");
+        diagnostics_.Error(takes_files->place,
+                           "'" + takes_files->connector + "' must be the only target");
       }
     }
-    if (config_.to.IsNull() && config_.checks.IsNull() && diagnostics_.ErrorCount() == errors_before_) {
-      diagnostics_.Warn(raw_.place, "task '" + task_.name + "' has neither 'to' nor 'checks': its rows go nowhere");
+    if (config_.to.IsNull() && config_.checks.IsNull() &&
+        diagnostics_.ErrorCount() == errors_before_) {
+      diagnostics_.Warn(raw_.place, "task '" + task_.name +
+                                        "' has neither 'to' nor 'checks': its rows go nowhere");
     }
   }
 
@@ -214,14 +228,16 @@ class TaskReader {
     return value->place.line ? value->place : raw_.FindKey(field)->place;
   }
 
-  // Of all that decides the rows. Secrets and the run's values are left by name: they change without changing it.
+  // Of all that decides the rows. Secrets and the run's values are left by name: they change
+  // without changing it.
   std::string Definition() {
     Values values = sql_values_;
     values.keep.push_back("secret:");
     values.secrets.clear();
     Diagnostics told_already;
     std::string text = "1;mode=" + default_mode_ + ";";
-    for (const char* field : {"from", "checks", "to", "rejects", "command", "columns", "metadata"}) {
+    for (const char* field :
+         {"from", "checks", "to", "rejects", "command", "columns", "metadata"}) {
       const YamlNode* node = raw_.Find(field);
       if (node) text += field + Canonical(Interpolate(*node, values, told_already));
     }
@@ -234,7 +250,7 @@ class TaskReader {
   Diagnostics& diagnostics_;
   Task task_;
   TaskConfig config_;
-  Values values_, sql_values_;           // the second without run.*
+  Values values_, sql_values_;  // the second without run.*
   std::string default_mode_;
   bool sql_file_read_ = false;
   size_t errors_before_ = 0;
@@ -242,7 +258,8 @@ class TaskReader {
 
 }  // namespace
 
-std::map<std::string, std::string> ReadParams(const YamlNode& node, const std::map<std::string, std::string>& base,
+std::map<std::string, std::string> ReadParams(const YamlNode& node,
+                                              const std::map<std::string, std::string>& base,
                                               const std::map<std::string, std::string>& given,
                                               Diagnostics& diagnostics) {
   std::map<std::string, std::string> params = base;
@@ -264,7 +281,8 @@ std::map<std::string, std::string> ReadParams(const YamlNode& node, const std::m
       diagnostics.Error(name.place, "parameter '" + name.scalar + "' has no value",
                         "give one with `--param " + name.scalar + "=…`, or a default here");
     } else {
-      diagnostics.Error(value.place, "the default of parameter '" + name.scalar + "' must be a plain value");
+      diagnostics.Error(value.place,
+                        "the default of parameter '" + name.scalar + "' must be a plain value");
     }
   }
   return params;

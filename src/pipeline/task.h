@@ -15,20 +15,21 @@ namespace millrace {
 struct TaskScope {
   const Registry& registry;
   Pipeline& pipeline;
-  std::string shown_folder;              // of the pipeline file, for the names of SQL files
+  std::string shown_folder;  // of the pipeline file, for the names of SQL files
   PipelineConfig config;
-  Values values;                         // variables, params; run.* where known, else kept
-  std::map<std::string, std::string> run;          // run.* where known
-  std::map<std::string, std::string> given_params; // by --param: stronger than any default
-  std::vector<std::pair<std::string, Place>> afters;   // what tasks name under `after`
+  Values values;                           // variables, params; run.* where known, else kept
+  std::map<std::string, std::string> run;  // run.* where known
+  std::map<std::string, std::string> given_params;    // by --param: stronger than any default
+  std::vector<std::pair<std::string, Place>> afters;  // what tasks name under `after`
   Diagnostics& diagnostics;
 };
 
 std::vector<Task> ReadTask(const YamlNode& node, TaskScope& scope);
 
-// Parameters of `node` (name: default) over `base`, those of the command line over both. One without a value is
-// an error.
-std::map<std::string, std::string> ReadParams(const YamlNode& node, const std::map<std::string, std::string>& base,
+// Parameters of `node` (name: default) over `base`, those of the command line over both. One
+// without a value is an error.
+std::map<std::string, std::string> ReadParams(const YamlNode& node,
+                                              const std::map<std::string, std::string>& base,
                                               const std::map<std::string, std::string>& given,
                                               Diagnostics& diagnostics);
 

@@ -62,7 +62,8 @@ std::optional<TestRows> FromList(const YamlNode& list, Diagnostics& diagnostics)
   TestRows rows{.place = list.place};
   for (const YamlNode& item : list.items) {
     if (!item.IsMap()) {
-      diagnostics.Error(item.place, "a row must be a map of columns and values", "write `- {id: 1, name: a}`");
+      diagnostics.Error(item.place, "a row must be a map of columns and values",
+                        "write `- {id: 1, name: a}`");
       return std::nullopt;
     }
     TestRows::Row row{.place = item.place};
@@ -111,32 +112,36 @@ TextRow ReadRecord(std::string_view text, size_t& at) {
 }
 
 std::optional<TestRows> FromCsv(std::string_view text, const Place& place,
-                                const std::function<Place(size_t)>& place_of, Diagnostics& diagnostics) {
+                                const std::function<Place(size_t)>& place_of,
+                                Diagnostics& diagnostics) {
   TestRows rows{.place = place};
   for (size_t at = 0; at < text.size();) {
     size_t begin = at;
     TextRow record = ReadRecord(text, at);
-    if (record.size() == 1 && !record[0]) continue;      // a blank line
+    if (record.size() == 1 && !record[0]) continue;  // a blank line
     if (rows.columns.empty()) {
       for (const auto& name : record) rows.columns.push_back(name.value_or(""));
       continue;
     }
     if (record.size() != rows.columns.size()) {
-      diagnostics.Error(place_of(begin), "this row has " + std::to_string(record.size()) + " values, the header has " +
+      diagnostics.Error(place_of(begin), "this row has " + std::to_string(record.size()) +
+                                             " values, the header has " +
                                              std::to_string(rows.columns.size()));
       return std::nullopt;
     }
     rows.rows.push_back({std::move(record), place_of(begin)});
   }
   if (!rows.columns.empty()) return rows;
-  diagnostics.Error(place, "the CSV text has no header", "write the names of the columns in its first line");
+  diagnostics.Error(place, "the CSV text has no header",
+                    "write the names of the columns in its first line");
   return std::nullopt;
 }
 
 // A value of the shape, from its text or JSON.
 std::string CellSql(const std::optional<std::string>& cell, const Type& type) {
   if (!cell) return "CAST(NULL AS " + type.ToSql() + ")";
-  bool nested = type.kind == TypeKind::kList || type.kind == TypeKind::kStruct || type.kind == TypeKind::kMap;
+  bool nested =
+      type.kind == TypeKind::kList || type.kind == TypeKind::kStruct || type.kind == TypeKind::kMap;
   std::string value = nested ? "CAST(" + SqlLiteral(*cell) + " AS JSON)" : SqlLiteral(*cell);
   return "CAST(" + value + " AS " + type.ToSql() + ")";
 }
@@ -158,17 +163,20 @@ void RoundDoubles(std::vector<TextRow>& rows, const Schema& shape) {
     for (TextRow& row : rows) {
       if (!row[i]) continue;
       char text[64];
-      snprintf(text, sizeof text, kind == TypeKind::kDouble ? "%.9g" : "%.6g", strtod(row[i]->c_str(), nullptr));
+      snprintf(text, sizeof text, kind == TypeKind::kDouble ? "%.9g" : "%.6g",
+               strtod(row[i]->c_str(), nullptr));
       row[i] = text;
     }
   }
 }
 
-Result<std::vector<TextRow>> Texts(const Sql& relation, const Schema& shape, Session& session, std::stop_token stop) {
+Result<std::vector<TextRow>> Texts(const Sql& relation, const Schema& shape, Session& session,
+                                   std::stop_token stop) {
   std::vector<std::string> columns;
-  for (const Column& column : shape.columns) columns.push_back("CAST(" + SqlName(column.name) + " AS VARCHAR)");
-  std::vector<TextRow> rows =
-      TRY(session.Collect({"SELECT " + Join(columns, ", ") + " FROM (" + relation.text + ")"}, stop));
+  for (const Column& column : shape.columns)
+    columns.push_back("CAST(" + SqlName(column.name) + " AS VARCHAR)");
+  std::vector<TextRow> rows = TRY(
+      session.Collect({"SELECT " + Join(columns, ", ") + " FROM (" + relation.text + ")"}, stop));
   RoundDoubles(rows, shape);
   return rows;
 }
@@ -177,8 +185,8 @@ std::string Count(size_t count, const char* one, const char* many) {
   return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
-RowsDifference Differ(const TestRows& expected, const std::vector<TextRow>& wanted, std::vector<TextRow> came,
-                      bool ordered) {
+RowsDifference Differ(const TestRows& expected, const std::vector<TextRow>& wanted,
+                      std::vector<TextRow> came, bool ordered) {
   RowsDifference difference{.place = expected.place};
   size_t missing = 0;
   std::vector<TextRow> in_order = came;
@@ -195,7 +203,8 @@ RowsDifference Differ(const TestRows& expected, const std::vector<TextRow>& want
   if (missing > 0 || !came.empty()) {
     std::string parts = missing ? Count(missing, "row is missing", "rows are missing") : "";
     if (!came.empty()) {
-      parts += (missing ? ", " : "") + Count(came.size(), "row was not expected", "rows were not expected");
+      parts += (missing ? ", " : "") +
+               Count(came.size(), "row was not expected", "rows were not expected");
     }
     difference.message = parts;
   } else if (ordered && in_order != wanted) {
@@ -203,7 +212,8 @@ RowsDifference Differ(const TestRows& expected, const std::vector<TextRow>& want
     while (in_order[i] == wanted[i]) ++i;
     difference.message = "the rows come in another order";
     difference.place = expected.rows[i].place;
-    for (const TextRow& row : in_order) difference.lines.push_back("+ " + Shown(expected.columns, row));
+    for (const TextRow& row : in_order)
+      difference.lines.push_back("+ " + Shown(expected.columns, row));
   }
   difference.equal = difference.message.empty();
   if (difference.lines.size() > kMostDiffLines) {
@@ -216,14 +226,17 @@ RowsDifference Differ(const TestRows& expected, const std::vector<TextRow>& want
 
 }  // namespace
 
-std::optional<TestRows> ReadTestRows(const YamlNode& node, const std::string& folder, Diagnostics& diagnostics) {
+std::optional<TestRows> ReadTestRows(const YamlNode& node, const std::string& folder,
+                                     Diagnostics& diagnostics) {
   if (node.IsList()) return FromList(node, diagnostics);
   if (!node.IsScalar()) {
-    diagnostics.Error(node.place, "rows must be a list of maps, CSV text, or the path of a .csv file");
+    diagnostics.Error(node.place,
+                      "rows must be a list of maps, CSV text, or the path of a .csv file");
     return std::nullopt;
   }
   if (node.scalar.find('\n') != std::string::npos || !node.scalar.ends_with(".csv")) {
-    return FromCsv(node.scalar, node.place, [&](size_t offset) { return node.PlaceOf(offset); }, diagnostics);
+    return FromCsv(
+        node.scalar, node.place, [&](size_t offset) { return node.PlaceOf(offset); }, diagnostics);
   }
   std::string path = folder + "/" + node.scalar;
   Result<std::string> text = ReadTextFile(path);
@@ -250,9 +263,9 @@ Schema GuessShape(const TestRows& rows) {
       number = number && AsNumber(text);
       boolean = boolean && (text == "true" || text == "false");
     }
-    TypeKind kind = !any     ? TypeKind::kVarchar
-                    : whole  ? TypeKind::kBigInt
-                    : number ? TypeKind::kDouble
+    TypeKind kind = !any      ? TypeKind::kVarchar
+                    : whole   ? TypeKind::kBigInt
+                    : number  ? TypeKind::kDouble
                     : boolean ? TypeKind::kBoolean
                               : TypeKind::kVarchar;
     shape.columns.push_back({rows.columns[i], Type{.kind = kind}});
@@ -264,34 +277,40 @@ Result<Sql> AsRelation(const TestRows& rows, const Schema& shape) {
   std::vector<size_t> given(shape.columns.size(), rows.columns.size());
   for (size_t i = 0; i < rows.columns.size(); ++i) {
     const Column* column = shape.Find(rows.columns[i]);
-    if (!column) return Invalid("there is no column '" + rows.columns[i] + "'", SuggestName(rows.columns[i], shape.Names()));
+    if (!column)
+      return Invalid("there is no column '" + rows.columns[i] + "'",
+                     SuggestName(rows.columns[i], shape.Names()));
     given[static_cast<size_t>(column - shape.columns.data())] = i;
   }
   std::vector<std::string> selects;
   for (const TestRows::Row& row : rows.rows) {
     std::vector<std::string> cells;
     for (size_t i = 0; i < shape.columns.size(); ++i) {
-      const std::optional<std::string> cell = given[i] < row.cells.size() ? row.cells[given[i]] : std::nullopt;
-      cells.push_back(CellSql(cell, shape.columns[i].type) + " AS " + SqlName(shape.columns[i].name));
+      const std::optional<std::string> cell =
+          given[i] < row.cells.size() ? row.cells[given[i]] : std::nullopt;
+      cells.push_back(CellSql(cell, shape.columns[i].type) + " AS " +
+                      SqlName(shape.columns[i].name));
     }
     selects.push_back("SELECT " + Join(cells, ", "));
   }
   if (!selects.empty()) return Sql{Join(selects, " UNION ALL ")};
   std::vector<std::string> cells;
-  for (const Column& column : shape.columns) cells.push_back(CellSql({}, column.type) + " AS " + SqlName(column.name));
+  for (const Column& column : shape.columns)
+    cells.push_back(CellSql({}, column.type) + " AS " + SqlName(column.name));
   return Sql{"SELECT " + Join(cells, ", ") + " WHERE false"};
 }
 
-Result<RowsDifference> CompareRows(const TestRows& expected, const Sql& came, const Schema& shape, bool ordered,
-                                   Session& session, std::stop_token stop) {
+Result<RowsDifference> CompareRows(const TestRows& expected, const Sql& came, const Schema& shape,
+                                   bool ordered, Session& session, std::stop_token stop) {
   Schema compared;
   for (const std::string& name : expected.columns) {
     const Column* column = shape.Find(name);
     if (!column) {
       std::string hint = SuggestName(name, shape.Names());
-      return RowsDifference{.equal = false,
-                            .message = "the rows have no column '" + name + "'" + (hint.empty() ? "" : "; " + hint),
-                            .place = expected.place};
+      return RowsDifference{
+          .equal = false,
+          .message = "the rows have no column '" + name + "'" + (hint.empty() ? "" : "; " + hint),
+          .place = expected.place};
     }
     compared.columns.push_back({name, column->type});
   }
@@ -299,7 +318,8 @@ Result<RowsDifference> CompareRows(const TestRows& expected, const Sql& came, co
   if (compared.columns.empty()) compared = shape;
   TestRows named = expected;
   if (named.columns.empty()) named.columns = shape.Names();
-  std::vector<TextRow> wanted = TRY(Texts(TRY(AsRelation(expected, compared)), compared, session, stop));
+  std::vector<TextRow> wanted =
+      TRY(Texts(TRY(AsRelation(expected, compared)), compared, session, stop));
   std::vector<TextRow> rows = TRY(Texts(came, compared, session, stop));
   return Differ(named, wanted, std::move(rows), ordered);
 }

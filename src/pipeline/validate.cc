@@ -11,14 +11,15 @@
 namespace millrace {
 namespace {
 
-constexpr std::string_view kRowsView = "this";   // a task's rows, as its checks call them
+constexpr std::string_view kRowsView = "this";  // a task's rows, as its checks call them
 
 Place PlaceOfConfig(const YamlNode& config, const Place& otherwise) {
   return config.place.line ? config.place : otherwise;
 }
 
 // The scalar that says `text` in a target's field, for errors about it.
-Place PlaceOfText(const YamlNode& config, const std::string& field, const std::string& text, const Place& otherwise) {
+Place PlaceOfText(const YamlNode& config, const std::string& field, const std::string& text,
+                  const Place& otherwise) {
   const YamlNode* value = config.Find(field);
   if (!value) return PlaceOfConfig(config, otherwise);
   for (const YamlNode& item : value->items) {
@@ -27,7 +28,8 @@ Place PlaceOfText(const YamlNode& config, const std::string& field, const std::s
   return value->place;
 }
 
-// Wraps a condition so that an engine can be asked for its type; the condition begins at kConditionBegin.
+// Wraps a condition so that an engine can be asked for its type; the condition begins at
+// kConditionBegin.
 constexpr std::string_view kConditionHead = "SELECT (";
 std::string ConditionSql(const std::string& condition) {
   return std::string(kConditionHead) + condition + ") AS holds FROM " + std::string(kRowsView);
@@ -35,9 +37,14 @@ std::string ConditionSql(const std::string& condition) {
 
 class TaskCheck {
  public:
-  TaskCheck(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete, Shapes& shapes, Session& session,
-            Diagnostics& diagnostics)
-      : pipeline_(pipeline), task_(task), sql_(sql), complete_(complete), shapes_(shapes), session_(session),
+  TaskCheck(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete, Shapes& shapes,
+            Session& session, Diagnostics& diagnostics)
+      : pipeline_(pipeline),
+        task_(task),
+        sql_(sql),
+        complete_(complete),
+        shapes_(shapes),
+        session_(session),
         diagnostics_(diagnostics) {}
 
   void Run() {
@@ -72,8 +79,9 @@ class TaskCheck {
     if (shape.known == Shapes::Known::kYes) return shape.schema;
     if (shape.known == Shapes::Known::kNoTable && complete_) {
       std::string hint = SuggestName(table, shapes_.TableNames());
-      diagnostics_.Error(place, "unknown table '" + table + "'",
-                         hint.starts_with("did") ? hint : "no task writes it, and the lake has no such table");
+      diagnostics_.Error(
+          place, "unknown table '" + table + "'",
+          hint.starts_with("did") ? hint : "no task writes it, and the lake has no such table");
     }
     return std::nullopt;
   }
@@ -104,7 +112,8 @@ class TaskCheck {
       DefineTable(table.name, sql_.sql.PlaceOf(table.offset));
     }
     for (const Check& check : task_.checks) {
-      if (!check.table.empty() && names.insert(ToLower(check.table)).second) DefineTable(check.table, check.place);
+      if (!check.table.empty() && names.insert(ToLower(check.table)).second)
+        DefineTable(check.table, check.place);
     }
     for (const auto& [table, place] : sql_.check_tables) {
       if (names.insert(ToLower(table)).second) DefineTable(table, place);
@@ -122,15 +131,16 @@ class TaskCheck {
 
   void InferSchema() {
     if (task_.sql.empty() || sql_.syntax_error) return;
-    bool all_known = std::none_of(sql_.tables.begin(), sql_.tables.end(), [&](const TableRef& table) {
-      return unknown_.contains(ToLower(table.name));
-    });
+    bool all_known =
+        std::none_of(sql_.tables.begin(), sql_.tables.end(),
+                     [&](const TableRef& table) { return unknown_.contains(ToLower(table.name)); });
     const std::string& text = sql_.sql.empty() ? task_.sql : sql_.sql.text();
     if (sql_.sql.empty() && !unknown_.empty()) return;
     if (!all_known) return;
     Result<Description> description = session_.Describe({text});
     if (!description.ok()) {
-      diagnostics_.Error(sql_.sql.PlaceOf(0), description.status().message(), description.status().hint());
+      diagnostics_.Error(sql_.sql.PlaceOf(0), description.status().message(),
+                         description.status().hint());
       return;
     }
     TellSqlErrors(description->errors, sql_.sql, 0, diagnostics_);
@@ -151,15 +161,17 @@ class TaskCheck {
         diagnostics_.Error(place, "column '" + column.name + "' is declared, but the rows lack it",
                            SuggestName(column.name, task_.schema->Names()));
       } else if (!(found->type == column.type)) {
-        diagnostics_.Error(place, "column '" + column.name + "' is declared as " + column.type.ToSql() + ", but it is " +
-                                      found->type.ToSql(),
+        diagnostics_.Error(place,
+                           "column '" + column.name + "' is declared as " + column.type.ToSql() +
+                               ", but it is " + found->type.ToSql(),
                            "cast it in the SQL, or declare it as it is");
       }
     }
     for (const Column& column : task_.schema->columns) {
       if (task_.declared->Find(column.name) || column.name.starts_with("_")) continue;
-      diagnostics_.Error(place, "column '" + column.name + "' is not declared",
-                         "add `" + column.name + ": " + column.type.ToSql() + "`, or leave it out of the SQL");
+      diagnostics_.Error(
+          place, "column '" + column.name + "' is not declared",
+          "add `" + column.name + ": " + column.type.ToSql() + "`, or leave it out of the SQL");
     }
   }
 
@@ -200,13 +212,15 @@ class TaskCheck {
     if (!description->ok() || description->schema.columns.empty()) return;
     const Type& type = description->schema.columns[0].type;
     if (type.kind == TypeKind::kBoolean) return;
-    diagnostics_.Error(target.when_source.PlaceOf(0), "'when' must be true or false, here it is " + type.ToSql());
+    diagnostics_.Error(target.when_source.PlaceOf(0),
+                       "'when' must be true or false, here it is " + type.ToSql());
   }
 
   void TellStatement(const std::string& text, const SqlText& source) {
     Result<Description> description = session_.Describe({text});
     if (!description.ok()) return;
-    std::erase_if(description->errors, [](const SqlError& error) { return error.kind != "syntax"; });
+    std::erase_if(description->errors,
+                  [](const SqlError& error) { return error.kind != "syntax"; });
     TellSqlErrors(description->errors, source, kConditionHead.size(), diagnostics_);
   }
 
@@ -242,8 +256,9 @@ class TaskCheck {
         diagnostics_.Error(place, what + "it has no column '" + column.name + "'",
                            "leave the column out, or use `contract: evolve`");
       } else if (!(kept->type == column.type)) {
-        diagnostics_.Error(place, what + "column '" + column.name + "' is " + kept->type.ToSql() + " there and " +
-                                      column.type.ToSql() + " here",
+        diagnostics_.Error(place,
+                           what + "column '" + column.name + "' is " + kept->type.ToSql() +
+                               " there and " + column.type.ToSql() + " here",
                            "cast it in the SQL, or use `contract: evolve`");
       }
     }
@@ -255,24 +270,28 @@ class TaskCheck {
       if (use.field == "partition_by") wanted.push_back(use.column);
     }
     if (wanted.empty() || wanted == table.partition_by || target.traits.replaces) return;
-    std::string have = table.partition_by.empty() ? "has none" : "has " + Join(table.partition_by, ", ");
+    std::string have =
+        table.partition_by.empty() ? "has none" : "has " + Join(table.partition_by, ", ");
     diagnostics_.Error(PlaceOfText(target.config, "partition_by", wanted[0], target.place),
                        "the partitions of '" + target.traits.writes + "' are fixed: it " + have);
   }
 
   // All of a table appended at each run: the rows come again and again.
   void WarnOfRepeats() {
-    bool appends = std::any_of(task_.targets.begin(), task_.targets.end(),
-                               [](const Target& target) { return target.traits.mode == Mode::kAppend; });
+    bool appends =
+        std::any_of(task_.targets.begin(), task_.targets.end(),
+                    [](const Target& target) { return target.traits.mode == Mode::kAppend; });
     if (!appends) return;
     bool any_new = std::any_of(task_.inputs.begin(), task_.inputs.end(),
                                [](const Input& input) { return input.incremental; });
     if (any_new) return;
-    std::string what = task_.inputs.empty() ? (task_.reads.empty() ? "" : task_.reads[0]) : task_.inputs[0].traits.reads;
+    std::string what = task_.inputs.empty() ? (task_.reads.empty() ? "" : task_.reads[0])
+                                            : task_.inputs[0].traits.reads;
     if (what.empty() && task_.inputs.empty()) return;
     Place place = task_.inputs.empty() ? task_.targets[0].place : task_.inputs[0].place;
-    diagnostics_.Warn(place, what.empty() ? "each run appends all rows of the input again"
-                                          : "each run appends all rows of '" + what + "' again",
+    diagnostics_.Warn(place,
+                      what.empty() ? "each run appends all rows of the input again"
+                                   : "each run appends all rows of '" + what + "' again",
                       "read it with `incremental: true`, or use `mode: replace` or `mode: merge`");
   }
 
@@ -284,14 +303,15 @@ class TaskCheck {
   Session& session_;
   Diagnostics& diagnostics_;
   std::vector<std::string> defined_;
-  std::set<std::string> unknown_;        // inputs and tables of unknown shape, in lower case
+  std::set<std::string> unknown_;  // inputs and tables of unknown shape, in lower case
   size_t errors_before_ = 0;
 };
 
 // The place of a call in a statement: the engine tells its name only.
 size_t FindCall(const std::string& sql, const std::string& function) {
   std::string lower = ToLower(sql);
-  for (size_t at = lower.find(function); at != std::string::npos; at = lower.find(function, at + 1)) {
+  for (size_t at = lower.find(function); at != std::string::npos;
+       at = lower.find(function, at + 1)) {
     size_t end = lower.find_first_not_of(" \t\n", at + function.size());
     if (end != std::string::npos && lower[end] == '(') return at;
   }
@@ -302,9 +322,10 @@ void WarnOfVolatile(const SqlText& sql, Session& session, Diagnostics& diagnosti
   Result<std::vector<std::string>> calls = session.VolatileCalls({sql.text()});
   if (!calls.ok()) return;
   for (const std::string& call : *calls) {
-    diagnostics.Warn(sql.PlaceOf(FindCall(sql.text(), call)),
-                     call + "() gives other values when the same rows are computed again after a failure",
-                     "derive the value from the row, for example with md5() or hash()");
+    diagnostics.Warn(
+        sql.PlaceOf(FindCall(sql.text(), call)),
+        call + "() gives other values when the same rows are computed again after a failure",
+        "derive the value from the row, for example with md5() or hash()");
   }
 }
 
@@ -313,7 +334,8 @@ void WarnOfUnusedInputs(const Task& task, const TaskSql& sql, Diagnostics& diagn
     bool used = std::any_of(sql.tables.begin(), sql.tables.end(), [&](const TableRef& table) {
       return ToLower(table.name) == ToLower(input.name);
     });
-    if (!used) diagnostics.Warn(input.place, "the SQL does not read the input '" + input.name + "'");
+    if (!used)
+      diagnostics.Warn(input.place, "the SQL does not read the input '" + input.name + "'");
   }
 }
 
@@ -324,7 +346,8 @@ void AddRead(Task& task, const std::string& table) {
 
 }  // namespace
 
-void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size_t skip, Diagnostics& diagnostics) {
+void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size_t skip,
+                   Diagnostics& diagnostics) {
   for (const SqlError& error : errors) {
     size_t offset = error.offset.value_or(0);
     std::string hint;
@@ -362,19 +385,20 @@ TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnost
   for (const Check& check : task.checks) {
     if (check.query.empty()) continue;
     Result<std::vector<TableRef>> tables = session.TablesIn({check.query});
-    if (!tables.ok()) continue;            // told when the check is looked at
+    if (!tables.ok()) continue;  // told when the check is looked at
     for (const TableRef& table : *tables) {
       if (!IsTable(table.name)) continue;
       AddRead(task, shapes.Spelled(table.name));
-      result.check_tables.emplace_back(table.name, check.sql_node.IsScalar() ? check.sql_node.PlaceOf(table.offset)
-                                                                             : check.place);
+      result.check_tables.emplace_back(table.name, check.sql_node.IsScalar()
+                                                       ? check.sql_node.PlaceOf(table.offset)
+                                                       : check.place);
     }
   }
   return result;
 }
 
-void CheckTask(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete, Shapes& shapes,
-               Session& session, Diagnostics& diagnostics) {
+void CheckTask(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete,
+               Shapes& shapes, Session& session, Diagnostics& diagnostics) {
   TaskCheck(pipeline, task, sql, complete, shapes, session, diagnostics).Run();
 }
 

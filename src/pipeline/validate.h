@@ -12,20 +12,22 @@ namespace millrace {
 
 // What is found out about a task's SQL before the order of tasks is known.
 struct TaskSql {
-  SqlText sql;                     // with stand-ins for ${run.*}; empty: none was written
-  std::vector<TableRef> tables;    // all that it names, inputs included
-  std::vector<std::pair<std::string, Place>> check_tables;   // that the SQL of its checks names
-  bool syntax_error = false;       // told already
+  SqlText sql;                   // with stand-ins for ${run.*}; empty: none was written
+  std::vector<TableRef> tables;  // all that it names, inputs included
+  std::vector<std::pair<std::string, Place>> check_tables;  // that the SQL of its checks names
+  bool syntax_error = false;                                // told already
 };
 
 // Reads the names in SQL, tells syntax errors, fills in task.reads.
 TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnostics& diagnostics);
 
-// Everything else; fills in task.schema. `complete`: false when faulty tasks may write tables nobody knows of.
-void CheckTask(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete, Shapes& shapes,
-               Session& session, Diagnostics& diagnostics);
+// Everything else; fills in task.schema. `complete`: false when faulty tasks may write tables
+// nobody knows of.
+void CheckTask(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete,
+               Shapes& shapes, Session& session, Diagnostics& diagnostics);
 
 // Tells what an engine says of a statement that begins at byte `skip` of what it was given.
-void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size_t skip, Diagnostics& diagnostics);
+void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size_t skip,
+                   Diagnostics& diagnostics);
 
 }  // namespace millrace

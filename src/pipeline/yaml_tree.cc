@@ -28,7 +28,8 @@ YamlNode Without(const YamlNode& map, std::string_view key) {
 
 YamlNode WithoutExtensions(const YamlNode& map) {
   YamlNode result = map;
-  std::erase_if(result.entries, [](const auto& entry) { return entry.first.scalar.starts_with("x-"); });
+  std::erase_if(result.entries,
+                [](const auto& entry) { return entry.first.scalar.starts_with("x-"); });
   return result;
 }
 
@@ -52,8 +53,7 @@ YamlNode MapOf(std::string key, YamlNode value) {
 std::string Canonical(const YamlNode& node) {
   // Lengths make it unambiguous, whatever the scalars hold.
   switch (node.kind) {
-    case YamlNode::Kind::kNull:
-      return "n;";
+    case YamlNode::Kind::kNull: return "n;";
     case YamlNode::Kind::kScalar:
       return "s" + std::to_string(node.scalar.size()) + ":" + node.scalar + ";";
     case YamlNode::Kind::kList: {

@@ -18,7 +18,8 @@ YamlNode ScalarLike(const YamlNode& like, std::string text);
 // A map of one entry at the place of `value`.
 YamlNode MapOf(std::string key, YamlNode value);
 
-// The same text for trees that mean the same: no places, no quotes, no comments, but the order of entries kept.
+// The same text for trees that mean the same: no places, no quotes, no comments, but the order of
+// entries kept.
 std::string Canonical(const YamlNode& node);
 
 }  // namespace millrace

@@ -116,14 +116,16 @@ std::optional<GoldenFile> ParseGolden(const std::string& text, std::string& erro
   return file;
 }
 
-std::string ApplyUpdates(const std::string& text, std::vector<std::pair<Section, std::string>> updates) {
+std::string ApplyUpdates(const std::string& text,
+                         std::vector<std::pair<Section, std::string>> updates) {
   std::vector<std::string> lines = Lines(text);
   std::sort(updates.begin(), updates.end(),
             [](const auto& a, const auto& b) { return a.first.line > b.first.line; });
   for (const auto& [section, came] : updates) {
     auto begin = lines.begin() + section.line;
     auto end = begin + section.lines;
-    while (end != begin && (end - 1)->empty()) --end;      // the blank lines before the next section stay
+    while (end != begin && (end - 1)->empty())
+      --end;  // the blank lines before the next section stay
     std::vector<std::string> body = Lines(TrimEnd(came));
     lines.insert(lines.erase(begin, end), body.begin(), body.end());
   }
@@ -140,7 +142,8 @@ std::string Diff(const std::string& expected, const std::string& came) {
   std::vector<std::vector<int>> common(a.size() + 1, std::vector<int>(b.size() + 1, 0));
   for (size_t i = a.size(); i-- > 0;) {
     for (size_t j = b.size(); j-- > 0;) {
-      common[i][j] = a[i] == b[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
+      common[i][j] =
+          a[i] == b[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
     }
   }
   std::string diff;
@@ -168,7 +171,8 @@ std::string Indented(const std::string& title, const std::string& text) {
 }
 
 std::string TrimEnd(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '\r')) text.pop_back();
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '\r'))
+    text.pop_back();
   return text;
 }
 

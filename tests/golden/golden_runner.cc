@@ -1,5 +1,5 @@
-// Runs golden tests: each file writes some files into a fresh folder, runs commands there and compares what
-// they print. tests/golden/README.md shows the format.
+// Runs golden tests: each file writes some files into a fresh folder, runs commands there and
+// compares what they print. tests/golden/README.md shows the format.
 //
 //   golden_runner [--update] [--keep] [-j N] MILLRACE PATH…
 #include <fcntl.h>
@@ -33,12 +33,12 @@ using namespace millrace::golden;
 namespace {
 
 struct Settings {
-  std::string millrace;                // absolute
+  std::string millrace;  // absolute
   std::vector<std::string> files;
-  bool update = false;                 // write what came into the test files instead of comparing
-  bool keep = false;                   // leave the folders of tests that passed, too
+  bool update = false;  // write what came into the test files instead of comparing
+  bool keep = false;    // leave the folders of tests that passed, too
   int parallel = 2;
-  std::chrono::seconds limit{60};      // for one command
+  std::chrono::seconds limit{60};  // for one command
 };
 
 struct Ran {
@@ -61,9 +61,10 @@ std::vector<std::string> Environment(const Settings& settings, const fs::path& f
   for (char** entry = environ; *entry; ++entry) {
     std::string text = *entry;
     if (text.starts_with("PATH=")) path = text.substr(5);
-    bool ours = text.starts_with("PATH=") || text.starts_with("MILLRACE_") || text.starts_with("HOME=") ||
-                text.starts_with("TZ=") || text.starts_with("LC_") || text.starts_with("LANG=") ||
-                text.starts_with("NO_COLOR=") || text.starts_with("XDG_");
+    bool ours = text.starts_with("PATH=") || text.starts_with("MILLRACE_") ||
+                text.starts_with("HOME=") || text.starts_with("TZ=") || text.starts_with("LC_") ||
+                text.starts_with("LANG=") || text.starts_with("NO_COLOR=") ||
+                text.starts_with("XDG_");
     if (!ours) result.push_back(text);
   }
   result.push_back("PATH=" + fs::path(settings.millrace).parent_path().string() + ":" + path);
@@ -83,11 +84,12 @@ int Await(pid_t child, std::chrono::seconds limit, bool& timed_out) {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  kill(-child, SIGKILL);               // what it may have left behind
+  kill(-child, SIGKILL);  // what it may have left behind
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-Ran Shell(const std::string& command, const fs::path& folder, const fs::path& outside, const Settings& settings) {
+Ran Shell(const std::string& command, const fs::path& folder, const fs::path& outside,
+          const Settings& settings) {
   std::string out = (outside / "stdout").string(), err = (outside / "stderr").string();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -118,16 +120,20 @@ Ran Shell(const std::string& command, const fs::path& folder, const fs::path& ou
   ran.out = ReadFile(out);
   ran.err = ReadFile(err);
   // The folder's name differs at each run.
-  for (std::string* stream : {&ran.out, &ran.err}) *stream = ReplaceAll(*stream, folder.string(), "{FOLDER}");
+  for (std::string* stream : {&ran.out, &ran.err})
+    *stream = ReplaceAll(*stream, folder.string(), "{FOLDER}");
   return ran;
 }
 
-std::string ShellQuoted(const std::string& text) { return "'" + ReplaceAll(text, "'", "'\\''") + "'"; }
+std::string ShellQuoted(const std::string& text) {
+  return "'" + ReplaceAll(text, "'", "'\\''") + "'";
+}
 
 // One test file on its way: what failed, and what --update would write.
 class TestRun {
  public:
-  TestRun(std::string path, const Settings& settings) : path_(std::move(path)), settings_(settings) {}
+  TestRun(std::string path, const Settings& settings)
+      : path_(std::move(path)), settings_(settings) {}
 
   bool Run() {
     std::string error;
@@ -136,7 +142,8 @@ class TestRun {
       report_ << path_ << ":" << error << "\n";
       return false;
     }
-    outside_ = fs::temp_directory_path() / ("millrace-golden-" + std::to_string(getpid()) + "-XXXXXX");
+    outside_ =
+        fs::temp_directory_path() / ("millrace-golden-" + std::to_string(getpid()) + "-XXXXXX");
     std::string pattern = outside_.string();
     if (!mkdtemp(pattern.data())) {
       report_ << path_ << ": cannot make a temporary folder\n";
@@ -177,10 +184,12 @@ class TestRun {
       failed_ = true;
     };
     if (ran.timed_out) {
-      fail(step.line, "took longer than " + std::to_string(settings_.limit.count()) + " s: " + command);
+      fail(step.line,
+           "took longer than " + std::to_string(settings_.limit.count()) + " s: " + command);
     } else if (ran.exit != step.exit) {
       fail(step.exit_line ? step.exit_line : step.line,
-           "exit " + std::to_string(ran.exit) + " instead of " + std::to_string(step.exit) + ": " + command);
+           "exit " + std::to_string(ran.exit) + " instead of " + std::to_string(step.exit) + ": " +
+               command);
     }
     if (step.out) Compare(*step.out, ran.out, "stdout", fail);
     if (step.err) Compare(*step.err, ran.err, "stderr", fail);
@@ -191,7 +200,8 @@ class TestRun {
       if (ran.err.find(text) == std::string::npos) fail(line, "stderr lacks: " + text);
     }
     for (const auto& [line, text] : step.lacks) {
-      if ((ran.out + ran.err).find(text) != std::string::npos) fail(line, "the output must not have: " + text);
+      if ((ran.out + ran.err).find(text) != std::string::npos)
+        fail(line, "the output must not have: " + text);
     }
     if (good) return;
     report_ << Indented("stdout", ran.out) << Indented("stderr", ran.err);
@@ -204,7 +214,8 @@ class TestRun {
       updates_.emplace_back(expected, came);
       return;
     }
-    fail(expected.line, std::string(stream) + " differs (- expected, + came)\n" + Diff(expected.body, came));
+    fail(expected.line,
+         std::string(stream) + " differs (- expected, + came)\n" + Diff(expected.body, came));
   }
 
   void Update() {
@@ -237,16 +248,21 @@ std::optional<Settings> ParseArguments(int argc, char** argv) {
   Settings settings;
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
-    if (argument == "--update") settings.update = true;
-    else if (argument == "--keep") settings.keep = true;
-    else if (argument == "-j" && i + 1 < argc) settings.parallel = std::max(1, atoi(argv[++i]));
-    else if (settings.millrace.empty()) settings.millrace = fs::absolute(argument).string();
+    if (argument == "--update")
+      settings.update = true;
+    else if (argument == "--keep")
+      settings.keep = true;
+    else if (argument == "-j" && i + 1 < argc)
+      settings.parallel = std::max(1, atoi(argv[++i]));
+    else if (settings.millrace.empty())
+      settings.millrace = fs::absolute(argument).string();
     else if (!AddPath(argument, settings.files)) {
       std::cerr << "no such test: " << argument << "\n";
       return std::nullopt;
     }
   }
-  if (const char* limit = getenv("GOLDEN_SECONDS")) settings.limit = std::chrono::seconds(atoi(limit));
+  if (const char* limit = getenv("GOLDEN_SECONDS"))
+    settings.limit = std::chrono::seconds(atoi(limit));
   std::sort(settings.files.begin(), settings.files.end());
   if (settings.millrace.empty() || settings.files.empty()) {
     std::cerr << "usage: golden_runner [--update] [--keep] [-j N] MILLRACE PATH…\n";

@@ -1,4 +1,5 @@
-// The runner of golden tests must fail when a test does not hold: shown with a shell script as the program.
+// The runner of golden tests must fail when a test does not hold: shown with a shell script as the
+// program.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,14 +26,17 @@ class GoldenRunner : public testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  void Write(const std::string& name, const std::string& text) { std::ofstream(folder_ / name) << text; }
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+  }
 
   // Exit code; the output in out_.
   int Run(const std::string& test, const std::string& options = "") {
     Write("x.test", test);
-    std::string command = "TMPDIR='" + folder_.string() + "' GOLDEN_SECONDS=1 " GOLDEN_RUNNER " " + options + " '" +
-                          (folder_ / "millrace").string() + "' '" + (folder_ / "x.test").string() +
-                          "' > '" + (folder_ / "out").string() + "' 2>&1";
+    std::string command = "TMPDIR='" + folder_.string() + "' GOLDEN_SECONDS=1 " GOLDEN_RUNNER " " +
+                          options + " '" + (folder_ / "millrace").string() + "' '" +
+                          (folder_ / "x.test").string() + "' > '" + (folder_ / "out").string() +
+                          "' 2>&1";
     int status = system(command.c_str());
     std::ifstream in(folder_ / "out");
     std::stringstream text;
@@ -46,15 +50,20 @@ class GoldenRunner : public testing::Test {
 };
 
 TEST_F(GoldenRunner, PassesWhenAllHolds) {
-  EXPECT_EQ(Run("# all holds\n--- file in/x.txt\nhello\n\n--- $ cat in/x.txt; pwd\n--- stdout\nhello\n{FOLDER}\n"
-                "--- query it's\na,b\nit's\n--- $ millrace 1 2 3 4 7\n--- exit 7\n--- stderr contains\noop\n"
+  EXPECT_EQ(Run("# all holds\n--- file in/x.txt\nhello\n\n--- $ cat in/x.txt; pwd\n--- "
+                "stdout\nhello\n{FOLDER}\n"
+                "--- query it's\na,b\nit's\n--- $ millrace 1 2 3 4 7\n--- exit 7\n--- stderr "
+                "contains\noop\n"
                 "--- lacks\nnever\n"),
-            0) << out_;
+            0)
+      << out_;
   EXPECT_EQ(out_, "1 passed, 0 failed\n");
 }
 
 TEST_F(GoldenRunner, TellsEachMismatchWithItsLine) {
-  EXPECT_EQ(Run("# wrong\n--- $ echo one; echo two\n--- exit 3\n--- stdout\none\ntwoo\n--- query q\na,b\n"), 1);
+  EXPECT_EQ(Run("# wrong\n--- $ echo one; echo two\n--- exit 3\n--- stdout\none\ntwoo\n--- query "
+                "q\na,b\n"),
+            1);
   EXPECT_NE(out_.find("x.test:3: exit 0 instead of 3"), std::string::npos) << out_;
   EXPECT_NE(out_.find("x.test:4: stdout differs"), std::string::npos) << out_;
   EXPECT_NE(out_.find("    one\n  - twoo\n  + two\n"), std::string::npos) << out_;
@@ -78,7 +87,8 @@ TEST_F(GoldenRunner, RefusesTestsThatCannotFail) {
 }
 
 TEST_F(GoldenRunner, UpdateWritesWhatCame) {
-  EXPECT_EQ(Run("# update\n--- $ echo one\n--- stdout\nuno\ndue\n\n--- query q\n", "--update"), 0) << out_;
+  EXPECT_EQ(Run("# update\n--- $ echo one\n--- stdout\nuno\ndue\n\n--- query q\n", "--update"), 0)
+      << out_;
   std::ifstream in(folder_ / "x.test");
   std::stringstream text;
   text << in.rdbuf();
