@@ -113,7 +113,7 @@ class TaskCheck {
     }
     for (const Check& check : task_.checks) {
       if (!check.table.empty() && names.insert(ToLower(check.table)).second)
-        DefineTable(check.table, check.place);
+        DefineTable(check.table, check.sql_place);
     }
     for (const auto& [table, place] : sql_.check_tables) {
       if (names.insert(ToLower(table)).second) DefineTable(table, place);
