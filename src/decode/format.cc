@@ -21,8 +21,10 @@ Spec<CsvFormat> MakeCsvSpec() {
       .Field("null", &CsvFormat::null, "Texts that mean NULL.", {.example = "[\"\", NA]"})
       .Field("skip", &CsvFormat::skip, "Lines before the header.", {.min = 0})
       .Field("all_text", &CsvFormat::all_text, "Every column is text; nothing is guessed, nothing is refused.")
+      .Field("names", &CsvFormat::names, "The columns of a file without a header, in order.",
+             {.example = "[id, price]"})
       .Field("columns", &CsvFormat::columns,
-             "Types of columns; the ones not named are found. Without a header: all columns, in order.",
+             "Types of columns; the ones not named are found.",
              {.example = "{id: BIGINT, price: \"DECIMAL(10,2)\"}"})
       .Field("decimal", &CsvFormat::decimal, "The decimal point.", {.choices = {".", ","}})
       .Field("date_format", &CsvFormat::date_format, "As strptime has it.", {.example = "\"%d.%m.%Y\""})

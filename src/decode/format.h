@@ -32,6 +32,7 @@ struct CsvFormat {
   std::vector<std::string> null = {""};
   int64_t skip = 0;                                               // lines
   bool all_text = false;
+  std::vector<std::string> names;                                 // of a file without a header
   std::map<std::string, std::string> columns;                     // name → type
   std::string decimal = ".";
   std::string date_format, timestamp_format;                      // strptime; "" = found in the file

@@ -1,0 +1,208 @@
+#include "decode/csv_dialect.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include "base/text.h"
+
+namespace millrace::csv {
+
+namespace {
+
+// A text as a file that DuckDB can open, without touching a disk.
+class MemoryFile {
+ public:
+  static Result<std::unique_ptr<MemoryFile>> Make(std::string_view text) {
+    int fd = memfd_create("millrace-sample", MFD_CLOEXEC);
+    if (fd < 0) return FromErrno("cannot make a file in memory", errno);
+    std::unique_ptr<MemoryFile> file(new MemoryFile(fd));
+    while (!text.empty()) {
+      ssize_t put = ::write(fd, text.data(), text.size());
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) return FromErrno("cannot write to a file in memory", errno);
+      text.remove_prefix(static_cast<size_t>(put));
+    }
+    return file;
+  }
+  ~MemoryFile() { ::close(fd_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+ private:
+  explicit MemoryFile(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+std::string List(const std::vector<std::string>& texts) {
+  std::vector<std::string> literals;
+  for (const std::string& text : texts) literals.push_back(SqlLiteral(text));
+  return "[" + Join(literals, ", ") + "]";
+}
+
+// What the user fixed; the sniffer finds the rest.
+std::string Given(const CsvFormat& format) {
+  std::string options = ", nullstr=" + List(format.null) + ", decimal_separator=" + SqlLiteral(format.decimal) +
+                        ", max_line_size=" + std::to_string(format.max_line.count);
+  auto add = [&](const char* name, const std::optional<std::string>& value) {
+    if (value) options += std::string(", ") + name + "=" + SqlLiteral(*value);
+  };
+  add("delim", format.delimiter);
+  add("quote", format.quote);
+  add("escape", format.escape);
+  add("comment", format.comment);
+  if (format.header) options += *format.header ? ", header=true" : ", header=false";
+  if (format.skip > 0) options += ", skip=" + std::to_string(format.skip);
+  if (format.all_text) options += ", all_varchar=true";
+  if (!format.date_format.empty()) add("dateformat", format.date_format);
+  if (!format.timestamp_format.empty()) add("timestampformat", format.timestamp_format);
+  if (!format.names.empty()) options += ", names=" + List(format.names);
+  return options;
+}
+
+std::string NotEmpty(const std::optional<std::string>& text) {
+  return text && *text != "(empty)" ? *text : "";
+}
+
+Result<Dialect> SniffOne(Session& session, const std::string& sample, std::string_view name, const CsvFormat& format,
+                         std::stop_token stop) {
+  std::unique_ptr<MemoryFile> file = TRY(MemoryFile::Make(sample));
+  std::string from = "SELECT delimiter, quote, escape, comment, hasheader, skiprows, dateformat, timestampformat, "
+                     "c.name, c.\"type\" FROM (SELECT *, unnest(columns) AS c FROM sniff_csv(" +
+                     SqlLiteral(file->path()) + ", sample_size=-1" + Given(format);
+  auto rows = session.Collect({from + "))"}, stop);
+  // Broken lines at the beginning: let the sniffer look past them.
+  if (rows.code() == Code::kInvalid) rows = session.Collect({from + ", strict_mode=false, ignore_errors=true))"}, stop);
+  if (rows.code() == Code::kInvalid) {
+    return Invalid(std::string(name) + ": no CSV dialect fits its first lines",
+                   "set csv.delimiter, csv.quote and csv.header, or another format");
+  }
+  if (!rows.ok()) return rows.status();
+  if (rows->empty()) return Invalid(std::string(name) + " has no columns");
+  Dialect dialect;
+  const auto& first = rows->front();
+  dialect.delimiter = format.delimiter.value_or(NotEmpty(first[0]).empty() ? "," : NotEmpty(first[0]));
+  // No quote in the sample does not mean that there is none behind it.
+  std::string quote = NotEmpty(first[1]);
+  dialect.quote = format.quote.value_or(quote.empty() ? "\"" : quote);
+  std::string escape = NotEmpty(first[2]);
+  dialect.escape = format.escape.value_or(escape.empty() ? dialect.quote : escape);
+  dialect.comment = format.comment.value_or(NotEmpty(first[3]));
+  dialect.header = first[4] == "true";
+  dialect.skip = first[5] ? std::strtoll(first[5]->c_str(), nullptr, 10) : 0;
+  dialect.date_format = format.date_format.empty() ? NotEmpty(first[6]) : format.date_format;
+  dialect.timestamp_format = format.timestamp_format.empty() ? NotEmpty(first[7]) : format.timestamp_format;
+  for (const auto& row : *rows) dialect.columns.emplace_back(row[8].value_or(""), row[9].value_or("VARCHAR"));
+  return dialect;
+}
+
+bool HasRows(const std::string& sample, const Dialect& dialect) {
+  auto lines = std::count(sample.begin(), sample.end(), '\n');
+  return lines > dialect.skip + (dialect.header ? 1 : 0);
+}
+
+// The narrowest type that takes both; text takes all.
+std::string Wider(const std::string& a, const std::string& b) {
+  static const std::map<std::pair<std::string, std::string>, std::string> kWider = {
+      {{"BIGINT", "DOUBLE"}, "DOUBLE"},
+      {{"DATE", "TIMESTAMP"}, "TIMESTAMP"},
+      {{"TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}, "TIMESTAMP WITH TIME ZONE"}};
+  if (a == b) return a;
+  auto found = kWider.find(std::minmax(a, b));
+  return found != kWider.end() ? found->second : "VARCHAR";
+}
+
+Status ApplyTypes(const CsvFormat& format, Dialect& dialect) {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : dialect.columns) names.push_back(name);
+  for (const auto& [wanted, type] : format.columns) {
+    auto column = std::find_if(dialect.columns.begin(), dialect.columns.end(), [&, &name = wanted](const auto& each) {
+      return ToLower(each.first) == ToLower(name);
+    });
+    if (column == dialect.columns.end()) {
+      std::string closest = Closest(wanted, names);
+      return Invalid("csv.columns names '" + wanted + "', which is not a column of the file",
+                     closest.empty() ? "the columns are " + Join(names, ", ") : "did you mean '" + closest + "'?");
+    }
+    column->second = type;
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Json ToJson(const Dialect& dialect) {
+  Json json = {{"delimiter", dialect.delimiter}, {"quote", dialect.quote},         {"escape", dialect.escape},
+               {"comment", dialect.comment},     {"header", dialect.header},       {"skip", dialect.skip},
+               {"date", dialect.date_format},    {"timestamp", dialect.timestamp_format}};
+  Json columns = Json::array();
+  for (const auto& [name, type] : dialect.columns) columns.push_back({name, type});
+  json["columns"] = std::move(columns);
+  return json;
+}
+
+Result<Dialect> DialectFromJson(const Json& json) {
+  try {
+    Dialect dialect;
+    dialect.delimiter = json.at("delimiter").get<std::string>();
+    dialect.quote = json.at("quote").get<std::string>();
+    dialect.escape = json.at("escape").get<std::string>();
+    dialect.comment = json.at("comment").get<std::string>();
+    dialect.header = json.at("header").get<bool>();
+    dialect.skip = json.at("skip").get<int64_t>();
+    dialect.date_format = json.at("date").get<std::string>();
+    dialect.timestamp_format = json.at("timestamp").get<std::string>();
+    for (const Json& column : json.at("columns")) {
+      dialect.columns.emplace_back(column.at(0).get<std::string>(), column.at(1).get<std::string>());
+    }
+    return dialect;
+  } catch (const Json::exception& error) {
+    return Invalid(std::string("not a CSV dialect: ") + error.what());
+  }
+}
+
+Result<Dialect> Sniff(Session& session, const std::vector<std::string>& samples, std::string_view name,
+                      const CsvFormat& format, std::stop_token stop) {
+  std::optional<Dialect> all;
+  bool all_has_rows = false;
+  for (const std::string& sample : samples) {
+    Dialect one = TRY(SniffOne(session, sample, name, format, stop));
+    bool has_rows = HasRows(sample, one);
+    if (!all || (has_rows && !all_has_rows)) {
+      all = std::move(one);
+      all_has_rows = has_rows;
+      continue;
+    }
+    if (!has_rows || one.columns.size() != all->columns.size()) continue;
+    for (size_t i = 0; i < one.columns.size(); ++i) {
+      all->columns[i].second = Wider(all->columns[i].second, one.columns[i].second);
+    }
+  }
+  if (!all) return Invalid(std::string(name) + " is empty", "leave it out, or give csv.names");
+  TRY(ApplyTypes(format, *all));
+  return *std::move(all);
+}
+
+std::string ScanOptions(const Dialect& dialect, const CsvFormat& format) {
+  std::vector<std::string> columns;
+  for (const auto& [name, type] : dialect.columns) columns.push_back(SqlLiteral(name) + ": " + SqlLiteral(type));
+  std::string options = ", auto_detect=false, delim=" + SqlLiteral(dialect.delimiter) +
+                        ", quote=" + SqlLiteral(dialect.quote) + ", escape=" + SqlLiteral(dialect.escape) +
+                        ", header=" + (dialect.header ? "true" : "false") + ", nullstr=" + List(format.null) +
+                        ", decimal_separator=" + SqlLiteral(format.decimal) +
+                        ", max_line_size=" + std::to_string(format.max_line.count) + ", columns={" +
+                        Join(columns, ", ") + "}";
+  if (dialect.skip > 0) options += ", skip=" + std::to_string(dialect.skip);
+  if (!dialect.comment.empty()) options += ", comment=" + SqlLiteral(dialect.comment);
+  if (!dialect.date_format.empty()) options += ", dateformat=" + SqlLiteral(dialect.date_format);
+  if (!dialect.timestamp_format.empty()) options += ", timestampformat=" + SqlLiteral(dialect.timestamp_format);
+  return options;
+}
+
+}  // namespace millrace::csv
