@@ -95,7 +95,7 @@ class CsvFileScan : public FileScan {
     }
     if (std::string own = OwnErrors(); !own.empty()) selects.push_back(std::move(own));
     if (selects.empty()) return std::optional<Sql>();
-    Sql all{"SELECT min_by(rule, at) AS _rule, string_agg(reason, '; ' ORDER BY at) AS _reason, "
+    Sql all{"SELECT min_by(rule, place) AS _rule, string_agg(reason, '; ' ORDER BY place) AS _reason, "
             "name AS _source_file, line AS _line, any_value(raw) AS _raw FROM (" +
             Join(selects, " UNION ALL ") + ") AS told GROUP BY name, line"};
     auto any = TRY(session.Collect({"SELECT 1 FROM (" + all.text + ") LIMIT 1"}, stop));
@@ -108,7 +108,7 @@ class CsvFileScan : public FileScan {
     return "SELECT 'csv_' || replace(lower(CAST(error_type AS VARCHAR)), ' ', '_') AS rule, "
            "replace(error_message, 'Error when converting column ', 'column ') AS reason, " +
            NameCase("file_path", part.files) + " AS name, CAST(" + LineCase(part.files) + " AS BIGINT) AS line, "
-           "ltrim(csv_line, chr(10)) AS raw, CAST(byte_position AS BIGINT) AS at FROM temp." + part.Errors() +
+           "ltrim(csv_line, chr(10)) AS raw, CAST(byte_position AS BIGINT) AS place FROM temp." + part.Errors() +
            " JOIN temp." + part.Scans() + " USING (scan_id, file_id) WHERE NOT contains(csv_line, " +
            SqlLiteral(stand_in_) + ")";
   }
@@ -122,7 +122,7 @@ class CsvFileScan : public FileScan {
       }
     }
     if (rows.empty()) return "";
-    return "SELECT * FROM (VALUES " + Join(rows, ", ") + ") AS broken(rule, reason, name, line, raw, at)";
+    return "SELECT * FROM (VALUES " + Join(rows, ", ") + ") AS broken(rule, reason, name, line, raw, place)";
   }
 
   // Bytes that may be no UTF-8, or hold NULs, which no statement can.

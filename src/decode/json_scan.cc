@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "decode/csv_open.h"
 #include "decode/csv_scan.h"
+#include "decode/memory_file.h"
 
 namespace millrace {
 
@@ -132,14 +133,13 @@ class NdjsonScan : public FileScan {
   Sql rows_;
 };
 
-std::string ReadJson(const std::string& paths, const FormatConfig& format, const NamedTypes& columns, bool ignore) {
+std::string ReadJson(const std::string& paths, const FormatConfig& format, const NamedTypes& columns) {
   std::string compression = format.compression == Compression::kGzip   ? "gzip"
                             : format.compression == Compression::kZstd ? "zstd"
                             : format.compression == Compression::kNone ? "uncompressed"
                                                                        : "auto_detect";
   std::string text = "read_json(" + paths + ", compression='" + compression + "', filename='millrace_path_'" +
                      ", union_by_name=true, maximum_object_size=" + std::to_string(format.json.max_record.count);
-  if (ignore) text += ", format='newline_delimited', ignore_errors=true";
   if (!columns.empty() && format.json.records.empty()) {
     std::vector<std::string> items;
     for (const auto& [name, type] : columns) items.push_back(SqlLiteral(name) + ": " + SqlLiteral(type));
@@ -172,9 +172,22 @@ Result<NamedTypes> Columns(Session& session, const std::string& select, const In
 Result<NamedTypes> SniffJson(Session& session, const std::vector<InputFile>& files, const FormatConfig& format,
                              bool lines, std::stop_token) {
   if (!format.json.columns.empty()) return NamedTypes(format.json.columns.begin(), format.json.columns.end());
-  if (files.empty()) return Invalid("there are no files, so their columns are not known");
-  std::string read = ReadJson(PathList(files, kSniffedFiles), format, {}, lines);
-  return Columns(session, JsonRows(read, lines ? "" : format.json.records, "''"), files[0]);
+  if (!lines) {
+    std::string read = ReadJson(PathList(files, kSniffedFiles), format, {});
+    return Columns(session, JsonRows(read, format.json.records, "''"), files[0]);
+  }
+  // Only lines that look like objects: one that does not would make the sniffer give up on columns.
+  std::string objects;
+  for (size_t i = 0; i < files.size() && i < kSniffedFiles; ++i) {
+    for (const std::string& line : Split(TRY(csv::ReadSample(files[i], format)), '\n')) {
+      std::string_view text = Trim(line);
+      if (text.starts_with('{') && text.ends_with('}')) objects.append(text) += '\n';
+    }
+  }
+  if (objects.empty()) return Invalid(files[0].name + " holds no JSON objects", "set json.columns");
+  std::unique_ptr<MemoryFile> sample = TRY(MemoryFile::Make(objects));
+  return Columns(session, "SELECT * FROM read_json(" + SqlLiteral(sample->path()) +
+                              ", format='newline_delimited', ignore_errors=true, sample_size=-1)", files[0]);
 }
 
 Result<std::unique_ptr<FileScan>> ScanJson(Session& session, const std::vector<InputFile>& files,
@@ -183,7 +196,7 @@ Result<std::unique_ptr<FileScan>> ScanJson(Session& session, const std::vector<I
   if (!lines) {
     TRY(RefuseSkip(files, "JSON"));
     for (const InputFile& file : files) TRY(DecodedLength(file.path, format.compression));
-    std::string read = ReadJson(PathList(files), format, columns, false);
+    std::string read = ReadJson(PathList(files), format, columns);
     return std::unique_ptr<FileScan>(
         new PlainScan({JsonRows(read, format.json.records, SourceColumn(files))}));
   }
