@@ -96,7 +96,8 @@ TEST(SchemaJson, KeepsCommentsOfColumnsThatStay) {
       PrintSchemaJson({{{"a", {TypeKind::kBigInt}}, {"b", {TypeKind::kDate}}}}, earlier);
   EXPECT_EQ(
       after,
-      R"({"type":"struct","fields":[{"name":"a","type":"long","nullable":true,"metadata":{"comment":"kept"}},)"
+      R"({"type":"struct","fields":[{"name":"a","type":"long","nullable":true,"metadata":)"
+      R"({"comment":"kept"}},)"
       R"({"name":"b","type":"date","nullable":true,"metadata":{}}]})");
   EXPECT_TRUE(AnyFieldHas(earlier, "comment"));
   EXPECT_FALSE(AnyFieldHas(earlier, "delta.invariants"));
