@@ -6,6 +6,7 @@
 //    "contract": "evolve", "replaced_files": []}
 //   {"do": "read", "table": "s.t", "version": 3, "out": "/tmp/rows.parquet"}       also {"select":
 //   "SELECT … FROM t"}
+//   {"do": "rows", "table": "s.t"}             all rows as text, and the data files of the version
 //   {"do": "restore", "table": "s.t", "version": 3}   {"do": "compact", "table": "s.t", "target":
 //   1000000}
 //   {"do": "vacuum", "table": "s.t", "seconds": 0}    {"do": "info", "table": "s.t"}
@@ -73,6 +74,19 @@ struct Driver {
     return Json{{"version", snapshot.version}, {"rows", count}};
   }
 
+  Result<Json> Rows(Table& table, const Json& step) {
+    Snapshot snapshot = TRY(table.Load(VersionOf(step)));
+    Sql rows = TRY(table.Scan(session, snapshot));
+    Json all = Json::array(), files = Json::array();
+    for (auto& row : TRY(session.Collect({"SELECT * FROM (" + rows.text + ") ORDER BY ALL"}, {}))) {
+      Json cells = Json::array();
+      for (auto& cell : row) cells.push_back(cell ? Json(*cell) : Json(nullptr));
+      all.push_back(std::move(cells));
+    }
+    for (const DataFile& file : snapshot.files) files.push_back(file.path);
+    return Json{{"version", snapshot.version}, {"rows", all}, {"files", files}};
+  }
+
   Result<Json> Info(Table& table) {
     Snapshot snapshot = TRY(table.Load());
     Json transactions = Json::object();
@@ -88,6 +102,7 @@ struct Driver {
     Time now = SystemClock().Now();
     if (what == "write") return Write(*table, step);
     if (what == "read") return Read(*table, step);
+    if (what == "rows") return Rows(*table, step);
     if (what == "info") return Info(*table);
     if (what == "restore") return Json{{"version", TRY(table->Restore(VersionOf(step), now))}};
     if (what == "compact") {
