@@ -1,4 +1,4 @@
-#include "pipeline/sql_test.h"
+#include "pipeline/sql_tests.h"
 
 #include <algorithm>
 #include <filesystem>
