@@ -1,0 +1,30 @@
+// The pipelines of a project, read and checked through the whole chain: what validate and test
+// begin with.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/workspace.h"
+#include "pipeline/pipeline.h"
+
+namespace millrace {
+
+struct CheckedPipelines {
+  std::vector<std::unique_ptr<Pipeline>> pipelines;  // those whose structure is right
+  std::unique_ptr<ConnectContext> connect;
+  std::unique_ptr<CheckContext> context;
+  Diagnostics diagnostics;
+
+  std::vector<Pipeline*> pointers() const;
+};
+
+// `paths`: files, folders or names; none: all of the project. kNotFound when there are none.
+Result<CheckedPipelines> CheckPipelinesAt(Workspace& workspace,
+                                          const std::vector<std::string>& paths);
+
+// To stderr, errors red.
+void PrintDiagnostics(Terminal& terminal, const std::vector<Diagnostic>& diagnostics);
+
+}  // namespace millrace

@@ -1,0 +1,34 @@
+#include "cli/command.h"
+
+namespace millrace {
+
+const std::vector<Command>& Commands() {
+  static const std::vector<Command> kCommands = {
+      {"init", "Write a project that runs", "Start", DeclareInit},
+      {"doctor", "Check the machine, the lake and the store", "Start", DeclareDoctor},
+      {"validate", "Find every mistake, without running anything", "Build", DeclareValidate},
+      {"test", "Run the SQL tests: given rows, expected rows", "Build", DeclareTest},
+      {"preview", "Show the rows of a table, or what a task would give now", "Build",
+       DeclarePreview},
+      {"plan", "Show what a run would do, and why", "Run", DeclarePlan},
+      {"run", "Run what changed", "Run", DeclareRun},
+      {"runs", "List runs", "Look", DeclareRuns},
+      {"show", "Show one run: tasks, rows, checks, failures", "Look", DeclareShow},
+      {"logs", "Print the log of a run", "Look", DeclareLogs},
+      {"query", "Ask the lake by SQL", "Look", DeclareQuery},
+      {"tables",
+       "List the tables of the lake; their history, restore, compact, vacuum",
+       "Look",
+       DeclareTables,
+       {{"history", "List the versions of a table", "", DeclareHistory},
+        {"restore", "Bring back an earlier version of a table", "", DeclareRestore},
+        {"compact", "Rewrite small files as larger ones", "", DeclareCompact},
+        {"vacuum", "Delete files that no recent version needs", "", DeclareVacuum}}},
+      {"schema", "Print the JSON Schema of the files, for editors", "Refer", DeclareSchema},
+      {"docs", "Write the reference pages", "Refer", DeclareDocs},
+      {"version", "Print the version", "Refer", DeclareVersion},
+  };
+  return kCommands;
+}
+
+}  // namespace millrace

@@ -1,0 +1,92 @@
+// millrace run
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/plan_table.h"
+#include "cli/run_view.h"
+#include "cli/words.h"
+#include "cli/workspace.h"
+#include "run/run.h"
+
+namespace millrace {
+
+namespace {
+
+struct RunArguments {
+  std::string pipeline, resume, logical_date, engine = "duckdb";
+  std::vector<std::string> tasks, params;
+  bool force = false, full_refresh = false, dry_run = false;
+  int parallel = 0;
+};
+
+int ExitCodeOfRun(const Runner::Outcome& outcome, const Signals& signals) {
+  if (outcome.state == RunState::kSucceeded) return kExitDone;
+  // What was wrong when rows came is a failed run, not a wrong command line.
+  bool data = outcome.status.code() == Code::kInvalid || outcome.status.code() == Code::kNotFound;
+  if (outcome.status.ok() || data) return kExitFailed;
+  return ExitCodeOf(outcome.status, signals);
+}
+
+Result<int> RunPipeline(Invocation& invocation, const RunArguments& arguments) {
+  RunOptions options =
+      TRY(ParseRunOptions(arguments.tasks, arguments.params, arguments.logical_date));
+  options.force = arguments.force;
+  options.full_refresh = arguments.full_refresh;
+  options.parallel = arguments.parallel;
+  bool resumes = !arguments.resume.empty();
+  bool decided = !arguments.tasks.empty() || !arguments.params.empty() ||
+                 !arguments.logical_date.empty() || arguments.force || arguments.full_refresh ||
+                 arguments.dry_run || !arguments.pipeline.empty();
+  if (resumes && decided) {
+    return Invalid("--resume continues a run with the values it had",
+                   "give nothing but the run: " + OnRun("run --resume", arguments.resume));
+  }
+  std::unique_ptr<Workspace> workspace = TRY(Workspace::Open(invocation));
+  if (arguments.dry_run) return PrintPlan(*workspace, arguments.pipeline, options);
+
+  // What is wrong with the file is found before a store is made or the engine wakes.
+  std::string file = resumes ? "" : TRY(workspace->FindPipeline(arguments.pipeline));
+  RunId resumed = resumes ? TRY(workspace->FindRun(arguments.resume)).id : "";
+  invocation.signals.OutlivePipes();
+  std::unique_ptr<RunView> view = MakeRunView(invocation.options, invocation.terminal);
+  Runner runner({workspace->env(), workspace->project(), workspace->registry(),
+                 *TRY(workspace->engine()), *TRY(workspace->store()), *TRY(workspace->lake()),
+                 *view});
+  view->Watch([&runner] { return runner.Progress(); });
+  Result<Runner::Outcome> outcome = resumes ? runner.Resume(resumed, workspace->stop())
+                                            : runner.Run(file, options, workspace->stop());
+  view->Finish();
+  if (!outcome.ok()) return outcome.status();
+  return ExitCodeOfRun(*outcome, invocation.signals);
+}
+
+}  // namespace
+
+Action DeclareRun(Options& options) {
+  auto given = std::make_shared<RunArguments>();
+  options.Argument("PIPELINE", &given->pipeline,
+                   "A file, folder or name; not needed where there is just one",
+                   Options::Need::kOptional);
+  options.Value("-t,--task", "TASK", &given->tasks, "Only this task");
+  options.Value("-p,--param", "NAME=VALUE", &given->params, "A parameter of the pipeline");
+  options.Flag("--force", &given->force, "Run what did not change, too");
+  options.Flag("--full-refresh", &given->full_refresh,
+               "Read everything again and replace what was written");
+  options.Value("--resume", "RUN", &given->resume,
+                "Continue a failed, stopped or killed run (an id, or latest)");
+  options.Flag("--dry-run", &given->dry_run, "Only show the plan");
+  options.Value("--parallel", "N", &given->parallel, "Tasks at once; one a core unless given");
+  options.Value("--logical-date", "DATE", &given->logical_date,
+                "The date that the run stands for; now unless given");
+  options.Choice("--engine", &given->engine, {"duckdb"}, "What runs the SQL");
+  options.Note(
+      "Tasks whose definition and inputs are what they were at their last commit are skipped.\n"
+      "Ctrl-C stops within a second and leaves a run that --resume continues.");
+  options.Example("millrace run", "the project's only pipeline");
+  options.Example("millrace run flights -t silver_flights --force", "one task, changed or not");
+  options.Example("millrace run orders.yml -p day=2026-11-20", "with a parameter");
+  options.Example("millrace run --resume latest", "go on after a failure");
+  return [given](Invocation& invocation) { return RunPipeline(invocation, *given); };
+}
+
+}  // namespace millrace

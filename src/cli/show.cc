@@ -1,0 +1,177 @@
+// millrace show
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/text_table.h"
+#include "cli/words.h"
+#include "cli/workspace.h"
+
+namespace millrace {
+
+namespace {
+
+// A graph told as a tree: each task stands once, below the last of those it waits for.
+class TaskTree {
+ public:
+  explicit TaskTree(const std::vector<TaskRecord>& tasks) : tasks_(tasks) {
+    std::map<std::string, size_t> place;
+    for (size_t i = 0; i < tasks.size(); ++i) place[tasks[i].task] = i;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      size_t parent = kRoot;
+      for (const std::string& name : tasks[i].after) {
+        auto found = place.find(name);
+        if (found == place.end()) continue;
+        if (parent == kRoot || Depth(found->second) > Depth(parent)) parent = found->second;
+      }
+      parent_.push_back(parent);
+      children_[parent].push_back(i);
+    }
+  }
+
+  // visit(task, "├─ " and what stands before it)
+  template <class Visit>
+  void Walk(const Visit& visit) const {
+    WalkBelow(kRoot, "", visit);
+  }
+
+ private:
+  static constexpr size_t kRoot = static_cast<size_t>(-1);
+
+  // Tasks come after their upstream, so parents are known already.
+  int Depth(size_t task) const {
+    int depth = 0;
+    for (; task != kRoot && task < parent_.size(); task = parent_[task]) ++depth;
+    return depth;
+  }
+  template <class Visit>
+  void WalkBelow(size_t parent, const std::string& indent, const Visit& visit) const {
+    auto found = children_.find(parent);
+    if (found == children_.end()) return;
+    for (size_t child : found->second) {
+      bool last = child == found->second.back(), root = parent == kRoot;
+      visit(tasks_[child], root ? "" : indent + (last ? "└─ " : "├─ "));
+      WalkBelow(child, root ? "" : indent + (last ? "   " : "│  "), visit);
+    }
+  }
+
+  const std::vector<TaskRecord>& tasks_;
+  std::vector<size_t> parent_;
+  std::map<size_t, std::vector<size_t>> children_;
+};
+
+std::string Count(int64_t count) { return count == 0 ? "" : FormatCount(count); }
+
+std::string InOut(int64_t in, int64_t out, std::string (*format)(int64_t)) {
+  if (in == 0 && out == 0) return "";
+  return (in == 0 ? "–" : format(in)) + " → " + (out == 0 ? "–" : format(out));
+}
+
+void PrintHead(Terminal& terminal, const RunRecord& run) {
+  bool killed = WasKilled(run);
+  std::string state = killed ? "killed" : std::string(Name(run.state));
+  std::string text = terminal.Paint(killed ? Style::kYellow : StyleOf(run.state),
+                                    std::string(Mark(run.state)) + " " + state) +
+                     "  " + terminal.Paint(Style::kBold, run.pipeline) + "  run " + run.id + "\n";
+  text += "  " + ShortTime(run.started) + " UTC";
+  if (run.ended) text += ", took " + FormatDuration(*run.ended - run.started);
+  text += "  ·  " + run.pipeline_file + "\n";
+  for (const auto& [name, value] : run.params) text += "  " + name + " = " + value + "\n";
+  terminal.Print(text + "\n");
+}
+
+void PrintTasks(Terminal& terminal, const std::vector<TaskRecord>& tasks) {
+  TextTable table({{"task"},
+                   {"state"},
+                   {"time", true},
+                   {"rows in → out", true},
+                   {"bytes in → out", true},
+                   {"rejected", true},
+                   {"tries", true}});
+  TaskTree(tasks).Walk([&](const TaskRecord& task, const std::string& branch) {
+    Style style = StyleOf(task.state);
+    std::string time =
+        task.started && task.ended ? FormatDuration(*task.ended - *task.started) : "";
+    table.Add({{branch + task.task},
+               {std::string(Mark(task.state)) + " " + std::string(Name(task.state)), style},
+               {time},
+               {InOut(task.rows_in, task.rows_out, FormatCount)},
+               {InOut(task.bytes_in, task.bytes_out, FormatBytes)},
+               {Count(task.rows_rejected), task.rows_rejected > 0 ? Style::kYellow : Style::kPlain},
+               {task.attempt > 1 ? std::to_string(task.attempt) : ""}});
+  });
+  terminal.Print(table.Format(terminal));
+}
+
+void PrintChecks(Terminal& terminal, const std::vector<CheckRecord>& checks) {
+  if (checks.empty()) return;
+  TextTable table({{"check"}, {"task"}, {"result"}, {"rows", true}, {"detail"}});
+  for (const CheckRecord& check : checks) {
+    bool warning = check.severity == "warn";
+    std::string result = check.passed ? "✓ passed" : warning ? "! warning" : "✗ " + check.on_fail;
+    Style style = check.passed                         ? Style::kGreen
+                  : warning || check.on_fail != "fail" ? Style::kYellow
+                                                       : Style::kRed;
+    table.Add(
+        {{check.check}, {check.task}, {result, style}, {Count(check.failed_rows)}, {check.detail}});
+  }
+  terminal.Print("\n" + table.Format(terminal));
+}
+
+Status PrintFailures(Terminal& terminal, Store& store, const std::vector<TaskRecord>& tasks) {
+  for (const TaskRecord& task : tasks) {
+    if (task.reason.empty() || task.state == TaskState::kSkipped ||
+        task.state == TaskState::kSucceeded)
+      continue;
+    bool failed = task.state == TaskState::kFailed;
+    std::string text =
+        "\n" +
+        terminal.Paint(StyleOf(task.state), std::string(Mark(task.state)) + " " + task.task) +
+        (failed ? ": " : " – ") + task.reason + "\n";
+    if (!task.hint.empty()) text += "  " + task.hint + "\n";
+    if (task.attempt > 1) {
+      for (const AttemptRecord& attempt : TRY(store.Attempts(task.run, task.task))) {
+        text += "  attempt " + std::to_string(attempt.attempt) + ", " + ShortTime(attempt.started) +
+                ": " + (attempt.error.empty() ? "succeeded" : attempt.error) + "\n";
+      }
+    }
+    terminal.Print(text);
+  }
+  return Status::Ok();
+}
+
+Result<int> ShowRun(Invocation& invocation, const std::string& name) {
+  std::unique_ptr<Workspace> workspace = TRY(Workspace::Open(invocation));
+  RunRecord run = TRY(workspace->FindRun(name));
+  Store* store = TRY(workspace->store_to_read());
+  std::vector<TaskRecord> tasks = TRY(store->Tasks(run.id));
+  Terminal& terminal = invocation.terminal;
+  PrintHead(terminal, run);
+  PrintTasks(terminal, tasks);
+  PrintChecks(terminal, TRY(store->Checks(run.id)));
+  TRY(PrintFailures(terminal, *store, tasks));
+  bool task_failed = std::any_of(tasks.begin(), tasks.end(), [](const TaskRecord& task) {
+    return task.state == TaskState::kFailed;
+  });
+  if (!run.error.empty() && !task_failed) terminal.Print("\n" + run.error + "\n");
+  if (run.state == RunState::kFailed || run.state == RunState::kCanceled || WasKilled(run)) {
+    terminal.Print("\nNext: " + OnRun("logs", run.id) + "   or, to go on   " +
+                   OnRun("run --resume", run.id) + "\n");
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+Action DeclareShow(Options& options) {
+  auto run = std::make_shared<std::string>();
+  options.Argument("RUN", run.get(), "A run's id, the beginning of one, or latest",
+                   Options::Need::kOptional);
+  options.Example("millrace show", "the newest run");
+  options.Example("millrace show 20261121T0650", "by the beginning of its id");
+  return [run](Invocation& invocation) { return ShowRun(invocation, *run); };
+}
+
+}  // namespace millrace

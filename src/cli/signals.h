@@ -1,0 +1,30 @@
+// Ctrl-C and kill: the first asks to stop, the second ends the program at once.
+#pragma once
+
+#include <stop_token>
+#include <thread>
+
+namespace millrace {
+
+// One for the whole program, made before any thread.
+class Signals {
+ public:
+  Signals();
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  std::stop_token stop() const { return source_.get_token(); }
+  // The number of the signal that asked to stop, or 0.
+  int caught() const;
+  // Writing to a closed pipe fails instead of ending the program: a run goes on when `| head` has
+  // seen enough.
+  void OutlivePipes();
+
+ private:
+  std::stop_source source_;
+  int wake_[2] = {-1, -1};
+  std::jthread watcher_;
+};
+
+}  // namespace millrace

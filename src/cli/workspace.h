@@ -1,0 +1,57 @@
+// What commands work with: the project and, each opened when first asked for, its lake, store and
+// engine.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "connect/registry.h"
+#include "engine/engine.h"
+#include "lake/lake.h"
+#include "pipeline/project.h"
+#include "store/store.h"
+
+namespace millrace {
+
+class Workspace {
+ public:
+  // The project of the current folder. Warnings of millrace.yml go to stderr; its errors are the
+  // status.
+  static Result<std::unique_ptr<Workspace>> Open(Invocation& invocation);
+
+  Env& env() { return invocation_.env; }
+  Terminal& terminal() { return invocation_.terminal; }
+  const GlobalOptions& options() const { return invocation_.options; }
+  std::stop_token stop() const { return invocation_.signals.stop(); }
+  const Project& project() const { return project_; }
+  const Registry& registry() const { return registry_; }
+
+  Result<Lake*> lake();
+  Result<Engine*> engine();
+  // Made when missing.
+  Result<Store*> store();
+  // For commands that only look: kNotFound, with the next step, when nothing ran here yet.
+  Result<Store*> store_to_read();
+  std::string store_path() const { return project_.Absolute(project_.store.path); }
+  std::string state_folder() const { return project_.Absolute(".millrace"); }
+  Result<std::unique_ptr<ConnectContext>> connect_context();
+
+  // The pipeline that is meant: by file, folder or name; "" where the project has just one.
+  Result<std::string> FindPipeline(const std::string& name);
+  // The run that is meant: an id, the beginning of one, or "latest".
+  Result<RunRecord> FindRun(const std::string& name);
+
+ private:
+  explicit Workspace(Invocation& invocation) : invocation_(invocation) {}
+
+  Invocation& invocation_;
+  Project project_;
+  Registry registry_;
+  std::unique_ptr<Engine> engine_;  // outlives the lake
+  std::unique_ptr<Lake> lake_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace millrace
