@@ -179,6 +179,7 @@ std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& 
                   .given_params = params,
                   .diagnostics = diagnostics};
   pipeline.name = scope.config.name;
+  if (!scope.config.retry.IsNull()) (void)RetrySpec().Parse(scope.config.retry, diagnostics);
   if (config && !IsTaskName(pipeline.name)) {
     const YamlNode* name = root->Find("name");
     diagnostics.Error(name ? name->place : Place{file},

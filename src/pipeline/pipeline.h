@@ -54,8 +54,9 @@ struct Task {
   std::map<std::string, std::string> matrix;
   Place place;
   std::vector<Input> inputs;
-  std::string sql;     // "" = SELECT * FROM input; run.* values not yet replaced
-  SqlText sql_source;  // the same, knowing the place of every byte
+  bool inputs_known = true;  // false: `from` has faults, which are told
+  std::string sql;           // "" = SELECT * FROM input; run.* values not yet replaced
+  SqlText sql_source;        // the same, knowing the place of every byte
   std::vector<Check> checks;
   std::vector<Target> targets;  // none: the task only checks
   std::optional<Target> rejects;
@@ -82,7 +83,7 @@ struct Pipeline {
   std::string schedule, timezone;             // kept for the server
   std::map<std::string, std::string> params;  // defaults, overridden by --param
   std::vector<Task> tasks;  // matrix expanded, in an order in which each comes after its upstream
-  std::vector<std::string> faulty;  // names of tasks that could not be read: their errors are told
+  std::vector<std::string> faulty;  // names of tasks with faults, which are told
 
   const Task* Find(std::string_view key) const;
 };

@@ -27,23 +27,22 @@ class TaskReader {
     task_.place = node.place;
   }
 
-  std::optional<Task> Read() {
+  Task Read() {
     errors_before_ = diagnostics_.ErrorCount();
-    if (!ReadFields()) return std::nullopt;
+    ReadFields();
     ReadNames();
     ReadSql();
     ReadEnds();
     ReadPolicies();
     ReadDeclared();
     CheckShape();
-    if (diagnostics_.ErrorCount() != errors_before_) return std::nullopt;
-    task_.definition = Definition();
+    if (diagnostics_.ErrorCount() == errors_before_) task_.definition = Definition();
     return std::move(task_);
   }
 
  private:
   // Values replaced, except in `sql`, which keeps track of its places itself.
-  bool ReadFields() {
+  void ReadFields() {
     values_ = scope_.values;
     for (const auto& [name, value] : task_.matrix) values_.variables["matrix." + name] = value;
     if (const YamlNode* params = raw_.Find("params"); params && !params->IsNull()) {
@@ -62,13 +61,30 @@ class TaskReader {
         value = Interpolate(value, values_, diagnostics_);
     }
     std::optional<TaskConfig> config = TaskSpec().Parse(node, diagnostics_);
-    if (config) config_ = *std::move(config);
-    return config.has_value();
+    config_ = config ? *std::move(config) : WhatCanBeRead(node);
+  }
+
+  // Of a task with a wrong field: the others may be wrong, too, and that is to be told at once.
+  static TaskConfig WhatCanBeRead(const YamlNode& node) {
+    TaskConfig config;
+    auto read = [&](const char* field, YamlNode& into) {
+      if (const YamlNode* value = node.Find(field)) into = *value;
+    };
+    read("from", config.from);
+    read("sql", config.sql);
+    read("checks", config.checks);
+    read("to", config.to);
+    read("rejects", config.rejects);
+    read("command", config.command);
+    read("retry", config.retry);
+    read("columns", config.columns);
+    if (const YamlNode* name = node.Find("name")) config.name = name->scalar;
+    return config;
   }
 
   void ReadNames() {
     task_.name = config_.name;
-    if (!IsTaskName(task_.name)) {
+    if (!task_.name.empty() && !IsTaskName(task_.name)) {
       diagnostics_.Error(PlaceOfField("name"), "'" + task_.name + "' is not a name for a task",
                          "use letters, digits, _ and -, and begin with a letter");
     }
@@ -123,7 +139,9 @@ class TaskReader {
   }
 
   void ReadEnds() {
+    size_t errors = diagnostics_.ErrorCount();
     task_.inputs = ParseInputs(config_.from, scope_.registry, diagnostics_);
+    task_.inputs_known = diagnostics_.ErrorCount() == errors && !config_.from.broken;
     default_mode_ = DefaultMode(task_.inputs);
     for (const TargetNode& node : ReadTargets(config_.to, true, scope_.registry, diagnostics_)) {
       auto target = ParseTarget(node, default_mode_, sql_values_, diagnostics_);
@@ -295,8 +313,7 @@ std::vector<Task> ReadTask(const YamlNode& node, TaskScope& scope) {
     matrix = Interpolate(*written, scope.values, scope.diagnostics);
   }
   for (const Combination& combination : ExpandMatrix(matrix, scope.diagnostics)) {
-    std::optional<Task> task = TaskReader(node, combination, scope).Read();
-    if (task) tasks.push_back(*std::move(task));
+    tasks.push_back(TaskReader(node, combination, scope).Read());
   }
   return tasks;
 }

@@ -100,7 +100,7 @@ class TaskCheck {
         unknown_.insert(ToLower(input.name));
         continue;
       }
-      if (task_.sql.empty()) task_.schema = schema;
+      if (task_.sql.empty() && task_.inputs_known) task_.schema = schema;
       Define(input.name, *schema);
     }
   }
@@ -130,7 +130,7 @@ class TaskCheck {
   }
 
   void InferSchema() {
-    if (task_.sql.empty() || sql_.syntax_error) return;
+    if (task_.sql.empty() || sql_.syntax_error || !task_.inputs_known) return;
     bool all_known =
         std::none_of(sql_.tables.begin(), sql_.tables.end(),
                      [&](const TableRef& table) { return unknown_.contains(ToLower(table.name)); });
@@ -372,7 +372,10 @@ TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnost
     } else {
       result.syntax_error = true;
       Result<Description> description = session.Describe({result.sql.text()});
-      if (description.ok() && !description->ok()) {
+      bool syntax = description.ok() &&
+                    std::any_of(description->errors.begin(), description->errors.end(),
+                                [](const SqlError& error) { return error.kind == "syntax"; });
+      if (syntax) {
         TellSqlErrors(description->errors, result.sql, 0, diagnostics);
       } else {
         diagnostics.Error(result.sql.PlaceOf(0), tables.status().message(), tables.status().hint());
