@@ -20,7 +20,8 @@ std::string List(const std::vector<std::string>& texts) {
 
 // What the user fixed; the sniffer finds the rest.
 std::string Given(const CsvFormat& format) {
-  std::string options = ", nullstr=" + List(format.null) + ", decimal_separator=" + SqlLiteral(format.decimal) +
+  std::string options = ", nullstr=" + List(format.null) +
+                        ", decimal_separator=" + SqlLiteral(format.decimal) +
                         ", max_line_size=" + std::to_string(format.max_line.count);
   auto add = [&](const char* name, const std::optional<std::string>& value) {
     if (value) options += std::string(", ") + name + "=" + SqlLiteral(*value);
@@ -42,14 +43,16 @@ std::string NotEmpty(const std::optional<std::string>& text) {
   return text && *text != "(empty)" ? *text : "";
 }
 
-Result<Dialect> SniffOne(Session& session, const std::string& sample, std::string_view name, const CsvFormat& format,
-                         std::stop_token stop) {
+Result<Dialect> SniffOne(Session& session, const std::string& sample, std::string_view name,
+                         const CsvFormat& format, std::stop_token stop) {
   std::unique_ptr<MemoryFile> file = TRY(MemoryFile::Make(sample));
-  std::string from = "SELECT delimiter, quote, escape, comment, hasheader, skiprows, dateformat, timestampformat, "
-                     "c.name, c.\"type\" FROM (SELECT *, unnest(columns) AS c FROM sniff_csv(" +
-                     SqlLiteral(file->path()) + ", sample_size=-1" + Given(format);
+  std::string from =
+      "SELECT delimiter, quote, escape, comment, hasheader, skiprows, dateformat, timestampformat, "
+      "c.name, c.\"type\" FROM (SELECT *, unnest(columns) AS c FROM sniff_csv(" +
+      SqlLiteral(file->path()) + ", sample_size=-1" + Given(format);
   auto rows = session.Collect({from + "))"}, stop);
-  // Where broken lines spoil every dialect but one, it is that of a single column: look again, past them.
+  // Where broken lines spoil every dialect but one, it is that of a single column: look again, past
+  // them.
   bool doubtful = rows.ok() && rows->size() == 1 && !format.delimiter &&
                   sample.substr(0, sample.find('\n')).find_first_of(",;|\t") != std::string::npos;
   if (rows.code() == Code::kInvalid || doubtful) {
@@ -64,7 +67,8 @@ Result<Dialect> SniffOne(Session& session, const std::string& sample, std::strin
   if (rows->empty()) return Invalid(std::string(name) + " has no columns");
   Dialect dialect;
   const auto& first = rows->front();
-  dialect.delimiter = format.delimiter.value_or(NotEmpty(first[0]).empty() ? "," : NotEmpty(first[0]));
+  dialect.delimiter =
+      format.delimiter.value_or(NotEmpty(first[0]).empty() ? "," : NotEmpty(first[0]));
   // No quote in the sample does not mean that there is none behind it.
   std::string quote = NotEmpty(first[1]);
   dialect.quote = format.quote.value_or(quote.empty() ? "\"" : quote);
@@ -74,8 +78,10 @@ Result<Dialect> SniffOne(Session& session, const std::string& sample, std::strin
   dialect.header = first[4] == "true";
   dialect.skip = first[5] ? std::strtoll(first[5]->c_str(), nullptr, 10) : 0;
   dialect.date_format = format.date_format.empty() ? NotEmpty(first[6]) : format.date_format;
-  dialect.timestamp_format = format.timestamp_format.empty() ? NotEmpty(first[7]) : format.timestamp_format;
-  for (const auto& row : *rows) dialect.columns.emplace_back(row[8].value_or(""), row[9].value_or("VARCHAR"));
+  dialect.timestamp_format =
+      format.timestamp_format.empty() ? NotEmpty(first[7]) : format.timestamp_format;
+  for (const auto& row : *rows)
+    dialect.columns.emplace_back(row[8].value_or(""), row[9].value_or("VARCHAR"));
   return dialect;
 }
 
@@ -99,13 +105,14 @@ Status ApplyTypes(const CsvFormat& format, Dialect& dialect) {
   std::vector<std::string> names;
   for (const auto& [name, type] : dialect.columns) names.push_back(name);
   for (const auto& [wanted, type] : format.columns) {
-    auto column = std::find_if(dialect.columns.begin(), dialect.columns.end(), [&, &name = wanted](const auto& each) {
-      return ToLower(each.first) == ToLower(name);
-    });
+    auto column = std::find_if(
+        dialect.columns.begin(), dialect.columns.end(),
+        [&, &name = wanted](const auto& each) { return ToLower(each.first) == ToLower(name); });
     if (column == dialect.columns.end()) {
       std::string closest = Closest(wanted, names);
       return Invalid("csv.columns names '" + wanted + "', which is not a column of the file",
-                     closest.empty() ? "the columns are " + Join(names, ", ") : "did you mean '" + closest + "'?");
+                     closest.empty() ? "the columns are " + Join(names, ", ")
+                                     : "did you mean '" + closest + "'?");
     }
     column->second = type;
   }
@@ -115,8 +122,9 @@ Status ApplyTypes(const CsvFormat& format, Dialect& dialect) {
 }  // namespace
 
 Json ToJson(const Dialect& dialect) {
-  Json json = {{"delimiter", dialect.delimiter}, {"quote", dialect.quote},         {"escape", dialect.escape},
-               {"comment", dialect.comment},     {"header", dialect.header},       {"skip", dialect.skip},
+  Json json = {{"delimiter", dialect.delimiter}, {"quote", dialect.quote},
+               {"escape", dialect.escape},       {"comment", dialect.comment},
+               {"header", dialect.header},       {"skip", dialect.skip},
                {"date", dialect.date_format},    {"timestamp", dialect.timestamp_format}};
   Json columns = Json::array();
   for (const auto& [name, type] : dialect.columns) columns.push_back({name, type});
@@ -136,7 +144,8 @@ Result<Dialect> DialectFromJson(const Json& json) {
     dialect.date_format = json.at("date").get<std::string>();
     dialect.timestamp_format = json.at("timestamp").get<std::string>();
     for (const Json& column : json.at("columns")) {
-      dialect.columns.emplace_back(column.at(0).get<std::string>(), column.at(1).get<std::string>());
+      dialect.columns.emplace_back(column.at(0).get<std::string>(),
+                                   column.at(1).get<std::string>());
     }
     return dialect;
   } catch (const Json::exception& error) {
@@ -144,8 +153,8 @@ Result<Dialect> DialectFromJson(const Json& json) {
   }
 }
 
-Result<Dialect> Sniff(Session& session, const std::vector<std::string>& samples, std::string_view name,
-                      const CsvFormat& format, std::stop_token stop) {
+Result<Dialect> Sniff(Session& session, const std::vector<std::string>& samples,
+                      std::string_view name, const CsvFormat& format, std::stop_token stop) {
   std::optional<Dialect> all;
   bool all_has_rows = false;
   for (const std::string& sample : samples) {
@@ -168,19 +177,22 @@ Result<Dialect> Sniff(Session& session, const std::vector<std::string>& samples,
 
 std::string ScanOptions(const Dialect& dialect, const CsvFormat& format) {
   std::vector<std::string> columns;
-  for (const auto& [name, type] : dialect.columns) columns.push_back(SqlLiteral(name) + ": " + SqlLiteral(type));
-  std::string options = ", auto_detect=false, delim=" + SqlLiteral(dialect.delimiter) +
-                        ", quote=" + SqlLiteral(dialect.quote) + ", escape=" + SqlLiteral(dialect.escape) +
-                        ", header=" + (dialect.header ? "true" : "false") + ", nullstr=" + List(format.null) +
-                        ", decimal_separator=" + SqlLiteral(format.decimal) +
-                        ", max_line_size=" + std::to_string(format.max_line.count) +
-                        // DuckDB's own choice is sixteen lines, several times over: 256 MB and more for long ones.
-                        ", buffer_size=" + std::to_string(std::max<int64_t>(8 << 20, 2 * format.max_line.count)) +
-                        ", columns={" + Join(columns, ", ") + "}";
+  for (const auto& [name, type] : dialect.columns)
+    columns.push_back(SqlLiteral(name) + ": " + SqlLiteral(type));
+  std::string options =
+      ", auto_detect=false, delim=" + SqlLiteral(dialect.delimiter) +
+      ", quote=" + SqlLiteral(dialect.quote) + ", escape=" + SqlLiteral(dialect.escape) +
+      ", header=" + (dialect.header ? "true" : "false") + ", nullstr=" + List(format.null) +
+      ", decimal_separator=" + SqlLiteral(format.decimal) +
+      ", max_line_size=" + std::to_string(format.max_line.count) +
+      // DuckDB's own choice is sixteen lines, several times over: 256 MB and more for long ones.
+      ", buffer_size=" + std::to_string(std::max<int64_t>(8 << 20, 2 * format.max_line.count)) +
+      ", columns={" + Join(columns, ", ") + "}";
   if (dialect.skip > 0) options += ", skip=" + std::to_string(dialect.skip);
   if (!dialect.comment.empty()) options += ", comment=" + SqlLiteral(dialect.comment);
   if (!dialect.date_format.empty()) options += ", dateformat=" + SqlLiteral(dialect.date_format);
-  if (!dialect.timestamp_format.empty()) options += ", timestampformat=" + SqlLiteral(dialect.timestamp_format);
+  if (!dialect.timestamp_format.empty())
+    options += ", timestampformat=" + SqlLiteral(dialect.timestamp_format);
   return options;
 }
 

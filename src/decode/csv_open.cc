@@ -64,15 +64,19 @@ class ResumingReader : public ByteReader {
 
 LineRules RulesOf(const Dialect& dialect, const FormatConfig& format, char line_end) {
   auto byte = [](const std::string& text) { return text.empty() ? '\0' : text[0]; };
-  return {.delimiter = dialect.delimiter, .quote = byte(dialect.quote), .escape = byte(dialect.escape),
-          .comment = byte(dialect.comment), .line_end = line_end, .max_line = format.csv.max_line.count};
+  return {.delimiter = dialect.delimiter,
+          .quote = byte(dialect.quote),
+          .escape = byte(dialect.escape),
+          .comment = byte(dialect.comment),
+          .line_end = line_end,
+          .max_line = format.csv.max_line.count};
 }
 
 struct Pass {
   Survey survey;
   int64_t lines_before = 0;
   bool byte_order_mark = false;
-  std::unique_ptr<ScratchFile> copy;   // null when none was asked for, or it grew beyond its limit
+  std::unique_ptr<ScratchFile> copy;  // null when none was asked for, or it grew beyond its limit
 };
 
 struct PassOptions {
@@ -96,17 +100,20 @@ Status Run(ByteReader& bytes, Surveyor& surveyor, bool& byte_order_mark, std::st
   }
 }
 
-Result<Pass> Look(const InputFile& file, const FormatConfig& format, const Dialect& dialect, const PassOptions& options,
-                  const std::string& stand_in, const std::string& scratch, std::stop_token stop) {
+Result<Pass> Look(const InputFile& file, const FormatConfig& format, const Dialect& dialect,
+                  const PassOptions& options, const std::string& stand_in,
+                  const std::string& scratch, std::stop_token stop) {
   Pass pass;
   std::unique_ptr<ByteReader> bytes = TRY(OpenBytes(file.path, format.compression));
   ResumingReader* resuming = nullptr;
   if (file.skip > 0) {
-    auto reader = std::make_unique<ResumingReader>(std::move(bytes), dialect.skip + (dialect.header ? 1 : 0), file.skip);
+    auto reader = std::make_unique<ResumingReader>(
+        std::move(bytes), dialect.skip + (dialect.header ? 1 : 0), file.skip);
     resuming = reader.get();
     bytes = std::move(reader);
   }
-  if (!IsUtf8(format.csv.encoding)) bytes = TRY(Transcode(std::move(bytes), format.csv.encoding, file.name));
+  if (!IsUtf8(format.csv.encoding))
+    bytes = TRY(Transcode(std::move(bytes), format.csv.encoding, file.name));
   Surveyor::Copy write;
   int64_t written = 0;
   if (options.copy) {
@@ -137,7 +144,8 @@ Result<Pass> Look(const InputFile& file, const FormatConfig& format, const Diale
 
 Result<std::string> ReadSample(const InputFile& file, const FormatConfig& format) {
   std::unique_ptr<ByteReader> bytes = TRY(OpenBytes(file.path, format.compression));
-  if (!IsUtf8(format.csv.encoding)) bytes = TRY(Transcode(std::move(bytes), format.csv.encoding, file.name));
+  if (!IsUtf8(format.csv.encoding))
+    bytes = TRY(Transcode(std::move(bytes), format.csv.encoding, file.name));
   std::string sample(kSampleBytes, '\0');
   size_t have = 0;
   while (have < sample.size()) {
@@ -151,7 +159,8 @@ Result<std::string> ReadSample(const InputFile& file, const FormatConfig& format
   if (whole) return sample;
   size_t end = sample.find_last_of("\r\n");
   if (end == sample.npos) {
-    return Invalid(file.name + ": its first " + FormatBytes(kSampleBytes) + " hold no line end", "is it a CSV file?");
+    return Invalid(file.name + ": its first " + FormatBytes(kSampleBytes) + " hold no line end",
+                   "is it a CSV file?");
   }
   sample.resize(end + 1);
   return sample;
@@ -206,7 +215,8 @@ Status ScratchFile::Close() {
 }
 
 Result<ReadyFile> Open(const InputFile& file, const FormatConfig& format, const Dialect& dialect,
-                       const std::string& stand_in, const std::string& scratch, std::stop_token stop) {
+                       const std::string& stand_in, const std::string& scratch,
+                       std::stop_token stop) {
   Compression compression = format.compression;
   if (compression == Compression::kAuto) compression = TRY(DetectCompression(file.path));
   PassOptions options;
@@ -225,13 +235,16 @@ Result<ReadyFile> Open(const InputFile& file, const FormatConfig& format, const 
   }
   int64_t head = dialect.skip + (dialect.header ? 1 : 0);
   if (!pass.survey.broken.empty() && pass.survey.broken[0].line <= head) {
-    return Invalid(file.name + ": line " + std::to_string(pass.survey.broken[0].line) + ", the header, is broken: " +
-                   pass.survey.broken[0].reason);
+    return Invalid(file.name + ": line " + std::to_string(pass.survey.broken[0].line) +
+                   ", the header, is broken: " + pass.survey.broken[0].reason);
   }
   if (pass.copy != nullptr) compression = Compression::kNone;
-  ReadyFile ready{.name = file.name, .path = pass.copy != nullptr ? pass.copy->path() : file.path,
-                  .copy = std::move(pass.copy), .broken = std::move(pass.survey.broken),
-                  .lines_before = pass.lines_before, .compression = compression,
+  ReadyFile ready{.name = file.name,
+                  .path = pass.copy != nullptr ? pass.copy->path() : file.path,
+                  .copy = std::move(pass.copy),
+                  .broken = std::move(pass.survey.broken),
+                  .lines_before = pass.lines_before,
+                  .compression = compression,
                   .empty = pass.survey.bytes == 0};
   return ready;
 }

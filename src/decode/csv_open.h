@@ -1,4 +1,5 @@
-// One CSV file, made ready for the engine: looked through, and copied where the engine cannot read it as it is.
+// One CSV file, made ready for the engine: looked through, and copied where the engine cannot read
+// it as it is.
 #pragma once
 
 #include <memory>
@@ -15,7 +16,8 @@
 
 namespace millrace::csv {
 
-// Its beginning as UTF-8 text, cut after a line end; all of it when it is short. Without a byte order mark.
+// Its beginning as UTF-8 text, cut after a line end; all of it when it is short. Without a byte
+// order mark.
 Result<std::string> ReadSample(const InputFile& file, const FormatConfig& format);
 
 // The line that names the columns, without its line end.
@@ -30,7 +32,7 @@ class ScratchFile {
   ScratchFile& operator=(const ScratchFile&) = delete;
 
   Status Append(std::string_view bytes);
-  Status Close();              // flushes; more cannot be appended
+  Status Close();  // flushes; more cannot be appended
   const std::string& path() const { return path_; }
 
  private:
@@ -43,17 +45,19 @@ class ScratchFile {
 };
 
 struct ReadyFile {
-  std::string name;            // for _source_file
-  std::string path;            // what the engine reads
+  std::string name;  // for _source_file
+  std::string path;  // what the engine reads
   std::unique_ptr<ScratchFile> copy;
   std::vector<BrokenLine> broken;
-  int64_t lines_before = 0;    // that were taken before: line numbers begin behind them
-  Compression compression = Compression::kNone;   // of `path`
-  bool empty = false;          // no bytes at all
+  int64_t lines_before = 0;  // that were taken before: line numbers begin behind them
+  Compression compression = Compression::kNone;  // of `path`
+  bool empty = false;                            // no bytes at all
 };
 
-// `stand_in` takes the place of broken lines: one that the engine rejects and that nobody else writes.
+// `stand_in` takes the place of broken lines: one that the engine rejects and that nobody else
+// writes.
 Result<ReadyFile> Open(const InputFile& file, const FormatConfig& format, const Dialect& dialect,
-                       const std::string& stand_in, const std::string& scratch, std::stop_token stop);
+                       const std::string& stand_in, const std::string& scratch,
+                       std::stop_token stop);
 
 }  // namespace millrace::csv

@@ -15,13 +15,14 @@ namespace millrace::csv {
 
 namespace {
 
-constexpr size_t kSniffedFiles = 8;   // of each header
+constexpr size_t kSniffedFiles = 8;  // of each header
 
 // `column` holds engine paths; the expression gives what they are called.
 std::string NameCase(const std::string& column, const std::vector<const ReadyFile*>& files) {
   if (files.size() == 1) return SqlLiteral(files[0]->name);
   std::string text = "CASE " + column;
-  for (const ReadyFile* file : files) text += " WHEN " + SqlLiteral(file->path) + " THEN " + SqlLiteral(file->name);
+  for (const ReadyFile* file : files)
+    text += " WHEN " + SqlLiteral(file->path) + " THEN " + SqlLiteral(file->name);
   return text + " END";
 }
 
@@ -38,7 +39,7 @@ std::string LineCase(const std::vector<const ReadyFile*>& files) {
 struct Part {
   const Dialect* dialect = nullptr;
   std::vector<const ReadyFile*> files;
-  std::string id;             // of its rejects tables
+  std::string id;  // of its rejects tables
   std::string Errors() const { return "millrace_errors_" + id; }
   std::string Scans() const { return "millrace_scans_" + id; }
 };
@@ -48,16 +49,18 @@ std::string ReadCsv(const Part& part, const CsvFormat& format) {
   for (const ReadyFile* file : part.files) paths.push_back(SqlLiteral(file->path));
   static const std::map<Compression, std::string> kNames = {
       {Compression::kNone, "none"}, {Compression::kGzip, "gzip"}, {Compression::kZstd, "zstd"}};
-  return "read_csv([" + Join(paths, ", ") + "]" + ScanOptions(*part.dialect, format) + ", compression='" +
-         kNames.at(part.files[0]->compression) + "', filename='millrace_path_', store_rejects=true, rejects_limit=0" +
-         ", rejects_table='" + part.Errors() + "', rejects_scan='" + part.Scans() + "')";
+  return "read_csv([" + Join(paths, ", ") + "]" + ScanOptions(*part.dialect, format) +
+         ", compression='" + kNames.at(part.files[0]->compression) +
+         "', filename='millrace_path_', store_rejects=true, rejects_limit=0" + ", rejects_table='" +
+         part.Errors() + "', rejects_scan='" + part.Scans() + "')";
 }
 
 std::string Relation(const std::vector<Part>& parts, const CsvFormat& format) {
   std::vector<std::string> selects;
   for (const Part& part : parts) {
-    selects.push_back("SELECT * EXCLUDE (millrace_path_), " + NameCase("millrace_path_", part.files) +
-                      " AS _source_file FROM " + ReadCsv(part, format));
+    selects.push_back("SELECT * EXCLUDE (millrace_path_), " +
+                      NameCase("millrace_path_", part.files) + " AS _source_file FROM " +
+                      ReadCsv(part, format));
   }
   return Join(selects, " UNION ALL BY NAME ");
 }
@@ -70,7 +73,8 @@ class CsvFileScan : public FileScan {
   void Build(const std::vector<size_t>& group_of, const CsvFormat& format) {
     static std::atomic<int64_t> scans{0};
     std::map<std::pair<size_t, Compression>, Part> parts;
-    bool only_empty = std::all_of(files_.begin(), files_.end(), [](const ReadyFile& file) { return file.empty; });
+    bool only_empty =
+        std::all_of(files_.begin(), files_.end(), [](const ReadyFile& file) { return file.empty; });
     for (size_t i = 0; i < files_.size(); ++i) {
       if (files_[i].empty && !only_empty) continue;
       Part& part = parts[{group_of[i], files_[i].compression}];
@@ -89,15 +93,18 @@ class CsvFileScan : public FileScan {
   Result<std::optional<Sql>> Rejects(Session& session, std::stop_token stop) override {
     std::vector<std::string> selects;
     for (const Part& part : parts_) {
-      auto made = TRY(session.Collect({"SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = " +
-                                       SqlLiteral(part.Errors())}, stop));
+      auto made =
+          TRY(session.Collect({"SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = " +
+                               SqlLiteral(part.Errors())},
+                              stop));
       if (!made.empty()) selects.push_back(EngineErrors(part));
     }
     if (std::string own = OwnErrors(); !own.empty()) selects.push_back(std::move(own));
     if (selects.empty()) return std::optional<Sql>();
-    Sql all{"SELECT min_by(rule, place) AS _rule, string_agg(reason, '; ' ORDER BY place) AS _reason, "
-            "name AS _source_file, line AS _line, any_value(raw) AS _raw FROM (" +
-            Join(selects, " UNION ALL ") + ") AS told GROUP BY name, line"};
+    Sql all{
+        "SELECT min_by(rule, place) AS _rule, string_agg(reason, '; ' ORDER BY place) AS _reason, "
+        "name AS _source_file, line AS _line, any_value(raw) AS _raw FROM (" +
+        Join(selects, " UNION ALL ") + ") AS told GROUP BY name, line"};
     auto any = TRY(session.Collect({"SELECT 1 FROM (" + all.text + ") LIMIT 1"}, stop));
     if (any.empty()) return std::optional<Sql>();
     return std::optional<Sql>(std::move(all));
@@ -107,22 +114,25 @@ class CsvFileScan : public FileScan {
   std::string EngineErrors(const Part& part) const {
     return "SELECT 'csv_' || replace(lower(CAST(error_type AS VARCHAR)), ' ', '_') AS rule, "
            "replace(error_message, 'Error when converting column ', 'column ') AS reason, " +
-           NameCase("file_path", part.files) + " AS name, CAST(" + LineCase(part.files) + " AS BIGINT) AS line, "
-           "ltrim(csv_line, chr(10)) AS raw, CAST(byte_position AS BIGINT) AS place FROM temp." + part.Errors() +
-           " JOIN temp." + part.Scans() + " USING (scan_id, file_id) WHERE NOT contains(csv_line, " +
-           SqlLiteral(stand_in_) + ")";
+           NameCase("file_path", part.files) + " AS name, CAST(" + LineCase(part.files) +
+           " AS BIGINT) AS line, "
+           "ltrim(csv_line, chr(10)) AS raw, CAST(byte_position AS BIGINT) AS place FROM temp." +
+           part.Errors() + " JOIN temp." + part.Scans() +
+           " USING (scan_id, file_id) WHERE NOT contains(csv_line, " + SqlLiteral(stand_in_) + ")";
   }
 
   std::string OwnErrors() const {
     std::vector<std::string> rows;
     for (const ReadyFile& file : files_) {
       for (const BrokenLine& line : file.broken) {
-        rows.push_back("(" + SqlLiteral(line.rule) + ", " + SqlLiteral(line.reason) + ", " + SqlLiteral(file.name) +
-                       ", CAST(" + std::to_string(line.line) + " AS BIGINT), " + Text(line.raw) + ", 0::BIGINT)");
+        rows.push_back("(" + SqlLiteral(line.rule) + ", " + SqlLiteral(line.reason) + ", " +
+                       SqlLiteral(file.name) + ", CAST(" + std::to_string(line.line) +
+                       " AS BIGINT), " + Text(line.raw) + ", 0::BIGINT)");
       }
     }
     if (rows.empty()) return "";
-    return "SELECT * FROM (VALUES " + Join(rows, ", ") + ") AS broken(rule, reason, name, line, raw, place)";
+    return "SELECT * FROM (VALUES " + Join(rows, ", ") +
+           ") AS broken(rule, reason, name, line, raw, place)";
   }
 
   // Bytes that may be no UTF-8, or hold NULs, which no statement can.
@@ -148,7 +158,8 @@ class CsvFileScan : public FileScan {
 
 const Group* FindGroup(const std::vector<Group>& groups, const std::string& sample) {
   for (const Group& group : groups) {
-    if (!group.dialect.header || group.header == HeaderLine(sample, group.dialect.skip)) return &group;
+    if (!group.dialect.header || group.header == HeaderLine(sample, group.dialect.skip))
+      return &group;
   }
   return nullptr;
 }
@@ -166,8 +177,8 @@ Result<Dialect> FromConfig(const CsvFormat& format) {
   return dialect;
 }
 
-Result<Group> MakeGroup(Session& session, const std::vector<std::string>& samples, const InputFile& file,
-                        const CsvFormat& format, std::stop_token stop) {
+Result<Group> MakeGroup(Session& session, const std::vector<std::string>& samples,
+                        const InputFile& file, const CsvFormat& format, std::stop_token stop) {
   Dialect dialect = TRY(Sniff(session, samples, file.name, format, stop));
   std::string header = dialect.header ? HeaderLine(samples[0], dialect.skip) : "";
   return Group{std::move(header), std::move(dialect)};
@@ -177,14 +188,16 @@ Result<Group> MakeGroup(Session& session, const std::vector<std::string>& sample
 
 Json ToJson(const std::vector<Group>& groups) {
   Json json = Json::array();
-  for (const Group& group : groups) json.push_back({{"header", group.header}, {"dialect", ToJson(group.dialect)}});
+  for (const Group& group : groups)
+    json.push_back({{"header", group.header}, {"dialect", ToJson(group.dialect)}});
   return json;
 }
 
 Result<std::vector<Group>> GroupsFromJson(const Json& json) {
   std::vector<Group> groups;
   for (const Json& each : json) {
-    if (!each.is_object() || !each.contains("dialect") || !each.contains("header") || !each["header"].is_string()) {
+    if (!each.is_object() || !each.contains("dialect") || !each.contains("header") ||
+        !each["header"].is_string()) {
       return Invalid("not a list of CSV dialects");
     }
     groups.push_back({each["header"].get<std::string>(), TRY(DialectFromJson(each["dialect"]))});
@@ -192,16 +205,18 @@ Result<std::vector<Group>> GroupsFromJson(const Json& json) {
   return groups;
 }
 
-Result<std::vector<Group>> FindGroups(Session& session, const std::vector<InputFile>& files, const FormatConfig& format,
-                                      std::stop_token stop) {
+Result<std::vector<Group>> FindGroups(Session& session, const std::vector<InputFile>& files,
+                                      const FormatConfig& format, std::stop_token stop) {
   // By the first line, which is the header where there is one: more samples for better types.
   std::vector<std::pair<std::string, std::vector<std::string>>> samples;
   std::vector<const InputFile*> first;
   for (const InputFile& file : files) {
     std::string sample = TRY(ReadSample(file, format));
     if (sample.empty()) continue;
-    std::string header = format.csv.header.value_or(true) ? HeaderLine(sample, format.csv.skip) : "";
-    auto known = std::find_if(samples.begin(), samples.end(), [&](const auto& each) { return each.first == header; });
+    std::string header =
+        format.csv.header.value_or(true) ? HeaderLine(sample, format.csv.skip) : "";
+    auto known = std::find_if(samples.begin(), samples.end(),
+                              [&](const auto& each) { return each.first == header; });
     if (known == samples.end()) {
       samples.push_back({header, {std::move(sample)}});
       first.push_back(&file);
@@ -211,10 +226,12 @@ Result<std::vector<Group>> FindGroups(Session& session, const std::vector<InputF
   }
   std::vector<Group> groups;
   for (size_t i = 0; i < samples.size(); ++i) {
-    if (FindGroup(groups, samples[i].second[0]) != nullptr) continue;   // no header: one group takes all
+    if (FindGroup(groups, samples[i].second[0]) != nullptr)
+      continue;  // no header: one group takes all
     groups.push_back(TRY(MakeGroup(session, samples[i].second, *first[i], format.csv, stop)));
   }
-  if (groups.empty() && !format.csv.names.empty()) groups.push_back({"", TRY(FromConfig(format.csv))});
+  if (groups.empty() && !format.csv.names.empty())
+    groups.push_back({"", TRY(FromConfig(format.csv))});
   if (groups.empty()) {
     std::string what = files.size() == 1 ? files[0].name + " is empty" : "all files are empty";
     return Invalid(what + ": its columns are not known", "leave it out, or set csv.names");
@@ -242,7 +259,8 @@ Result<std::unique_ptr<FileScan>> Scan(Session& session, const std::vector<Input
   for (size_t i = 0; i < files.size(); ++i) {
     const Dialect& dialect = groups[group_of[i]].dialect;
     std::string stand_in = mark;
-    for (size_t n = 0; n <= widest; ++n) stand_in += dialect.delimiter;   // too many columns for any of the files
+    for (size_t n = 0; n <= widest; ++n)
+      stand_in += dialect.delimiter;  // too many columns for any of the files
     ready.push_back(TRY(Open(files[i], format, dialect, stand_in, scratch, stop)));
   }
   auto scan = std::make_unique<CsvFileScan>(std::move(groups), std::move(ready), std::move(mark));

@@ -1,4 +1,5 @@
-// CSV files → a relation. Files with the same header are one scan; others are joined to them by column name.
+// CSV files → a relation. Files with the same header are one scan; others are joined to them by
+// column name.
 #pragma once
 
 #include <memory>
@@ -24,14 +25,15 @@ Json ToJson(const std::vector<Group>& groups);
 Result<std::vector<Group>> GroupsFromJson(const Json& json);
 
 // By looking at the first files of each header.
-Result<std::vector<Group>> FindGroups(Session& session, const std::vector<InputFile>& files, const FormatConfig& format,
-                                      std::stop_token stop);
+Result<std::vector<Group>> FindGroups(Session& session, const std::vector<InputFile>& files,
+                                      const FormatConfig& format, std::stop_token stop);
 
 Result<std::unique_ptr<FileScan>> Scan(Session& session, const std::vector<InputFile>& files,
                                        const FormatConfig& format, std::vector<Group> groups,
                                        const std::string& scratch, std::stop_token stop);
 
-// The relation over `files` with columns as `groups` have them, read as they are: for Describe only.
+// The relation over `files` with columns as `groups` have them, read as they are: for Describe
+// only.
 Sql DescribeOnly(const std::vector<Group>& groups);
 
 }  // namespace millrace::csv

@@ -8,14 +8,15 @@ namespace millrace::csv {
 
 namespace {
 
-constexpr size_t kKeptOfBroken = 1024;     // bytes of the line that the rejects show
+constexpr size_t kKeptOfBroken = 1024;  // bytes of the line that the rejects show
 constexpr size_t kMaxBroken = 10'000;
 constexpr size_t kNone = std::string::npos;
 
 size_t FindByte(std::string_view text, char wanted, size_t from) {
   if (from >= text.size()) return kNone;
   const void* found = std::memchr(text.data() + from, wanted, text.size() - from);
-  return found == nullptr ? kNone : static_cast<size_t>(static_cast<const char*>(found) - text.data());
+  return found == nullptr ? kNone
+                          : static_cast<size_t>(static_cast<const char*>(found) - text.data());
 }
 
 }  // namespace
@@ -37,7 +38,8 @@ Result<Survey> Surveyor::Finish() {
   return std::move(survey_);
 }
 
-// Remembers what it found: most lines have neither quotes nor returns, and each is looked for once in a window.
+// Remembers what it found: most lines have neither quotes nor returns, and each is looked for once
+// in a window.
 size_t Surveyor::Next(char wanted, size_t from, size_t& cache) const {
   if (cache < from || cache == 0) cache = FindByte(window_, wanted, from);
   return cache;
@@ -53,7 +55,8 @@ bool Surveyor::StrayReturn(size_t from, size_t to) {
 }
 
 // The quoted field that begins at `quote`: where it ends, or what is wrong with it.
-std::optional<Surveyor::Record> Surveyor::QuotedEnd(size_t start, size_t quote, bool last, size_t& after) const {
+std::optional<Surveyor::Record> Surveyor::QuotedEnd(size_t start, size_t quote, bool last,
+                                                    size_t& after) const {
   size_t at = quote + 1;
   bool own_escape = rules_.escape != 0 && rules_.escape != rules_.quote;
   while (true) {
@@ -70,8 +73,14 @@ std::optional<Surveyor::Record> Surveyor::QuotedEnd(size_t start, size_t quote, 
     size_t next = close + 1;
     // A doubled quote, a delimiter of several bytes: what follows must be in the window.
     if (next + rules_.delimiter.size() > window_.size() && more) return Record{Record::kMore};
-    if (next >= window_.size()) { after = next; return std::nullopt; }
-    if (!own_escape && window_[next] == rules_.quote) { at = next + 1; continue; }
+    if (next >= window_.size()) {
+      after = next;
+      return std::nullopt;
+    }
+    if (!own_escape && window_[next] == rules_.quote) {
+      at = next + 1;
+      continue;
+    }
     bool closed = window_[next] == rules_.line_end || window_[next] == '\r' ||
                   window_.compare(next, rules_.delimiter.size(), rules_.delimiter) == 0;
     if (!closed) return Record{Record::kUnclosed};
@@ -90,8 +99,9 @@ Surveyor::Record Surveyor::Find(size_t start, bool last) {
     if (quote < limit) {
       if (StrayReturn(at, quote)) return {Record::kStrayReturn};
       size_t width = rules_.delimiter.size();
-      bool begins = quote == start || (quote >= start + width && quote >= at + width &&
-                                       window_.compare(quote - width, width, rules_.delimiter) == 0);
+      bool begins =
+          quote == start || (quote >= start + width && quote >= at + width &&
+                             window_.compare(quote - width, width, rules_.delimiter) == 0);
       if (!begins) {
         at = quote + 1;
         continue;
@@ -146,7 +156,8 @@ Status Surveyor::TakeWhole(size_t start, size_t end) {
   std::string_view record = std::string_view(window_).substr(start, end - start);
   ++survey_.lines;
   if (record.find(rules_.line_end) + 1 < record.size()) {
-    survey_.lines += std::count(record.begin(), record.end() - 1, rules_.line_end);   // inside quotes
+    survey_.lines +=
+        std::count(record.begin(), record.end() - 1, rules_.line_end);  // inside quotes
   }
   if (!record.ends_with(rules_.line_end)) return copy_ ? copy_(record) : Status::Ok();
   record.remove_suffix(1);
@@ -164,19 +175,20 @@ Status Surveyor::TakeBroken(size_t start, Record record) {
   ++survey_.lines;
   switch (record.state) {
     case Record::kTooLong:
-      return AddBroken("csv_line_too_long", "the line is longer than csv.max_line, " +
-                       std::to_string(rules_.max_line) + " bytes", line);
+      return AddBroken(
+          "csv_line_too_long",
+          "the line is longer than csv.max_line, " + std::to_string(rules_.max_line) + " bytes",
+          line);
     case Record::kStrayReturn:
       return AddBroken("csv_stray_return", "a carriage return inside the line", line);
-    default:
-      return AddBroken("csv_unclosed_quote", "a quote that is not closed", line);
+    default: return AddBroken("csv_unclosed_quote", "a quote that is not closed", line);
   }
 }
 
 Status Surveyor::AddBroken(std::string rule, std::string reason, std::string_view raw) {
   if (survey_.broken.size() == kMaxBroken) {
-    return Invalid("more than 10,000 broken lines, the first in line " + std::to_string(survey_.broken[0].line) +
-                       ": " + survey_.broken[0].reason,
+    return Invalid("more than 10,000 broken lines, the first in line " +
+                       std::to_string(survey_.broken[0].line) + ": " + survey_.broken[0].reason,
                    "csv.quote, csv.escape or csv.delimiter may be wrong");
   }
   survey_.broken.push_back({survey_.lines, std::move(rule), std::move(reason),

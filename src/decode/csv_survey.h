@@ -1,8 +1,9 @@
 // One pass over a CSV file before the engine reads it: are its lines whole?
 //
-// DuckDB takes everything after a quote that is never closed for one value, and loses, with one reject, all rows up to
-// the end of its buffer; a line beyond its buffer it loses without a word; in strict mode it refuses a whole file with
-// mixed line ends. So broken lines are found here, by the same rules (RFC 4180), and only they are rejected.
+// DuckDB takes everything after a quote that is never closed for one value, and loses, with one
+// reject, all rows up to the end of its buffer; a line beyond its buffer it loses without a word;
+// in strict mode it refuses a whole file with mixed line ends. So broken lines are found here, by
+// the same rules (RFC 4180), and only they are rejected.
 #pragma once
 
 #include <cstdint>
@@ -18,16 +19,16 @@ namespace millrace::csv {
 
 struct LineRules {
   std::string delimiter = ",";
-  char quote = '"', escape = '"', comment = 0;   // 0: none
-  char line_end = '\n';                          // '\r' for files of old Macintosh programs
-  int64_t max_line = 2'000'000;                  // bytes of a record
+  char quote = '"', escape = '"', comment = 0;  // 0: none
+  char line_end = '\n';                         // '\r' for files of old Macintosh programs
+  int64_t max_line = 2'000'000;                 // bytes of a record
 };
 
 struct BrokenLine {
-  int64_t line = 0;        // from 1
-  std::string rule;        // "csv_unclosed_quote"
+  int64_t line = 0;  // from 1
+  std::string rule;  // "csv_unclosed_quote"
   std::string reason;
-  std::string raw;         // its first kilobyte
+  std::string raw;  // its first kilobyte
 };
 
 struct Survey {
@@ -39,7 +40,8 @@ struct Survey {
 
 class Surveyor {
  public:
-  // `copy` takes the file with broken lines replaced by `stand_in` and line ends by '\n'; may be empty.
+  // `copy` takes the file with broken lines replaced by `stand_in` and line ends by '\n'; may be
+  // empty.
   using Copy = std::function<Status(std::string_view)>;
   Surveyor(LineRules rules, Copy copy, std::string stand_in);
 
@@ -50,7 +52,10 @@ class Surveyor {
   void CountBefore(int64_t lines) { survey_.lines += lines; }
 
  private:
-  struct Record { enum { kWhole, kMore, kUnclosed, kStrayReturn, kTooLong } state; size_t end = 0; };
+  struct Record {
+    enum { kWhole, kMore, kUnclosed, kStrayReturn, kTooLong } state;
+    size_t end = 0;
+  };
 
   Record Find(size_t start, bool last);
   std::optional<Record> QuotedEnd(size_t start, size_t quote, bool last, size_t& after) const;
@@ -66,9 +71,9 @@ class Surveyor {
   const Copy copy_;
   const std::string stand_in_;
   Survey survey_;
-  std::string window_;         // not yet judged
-  size_t next_quote_ = 0, next_return_ = 0;   // at or after what was asked last, in the window
-  bool skipping_ = false;      // inside a line that is too long
+  std::string window_;                       // not yet judged
+  size_t next_quote_ = 0, next_return_ = 0;  // at or after what was asked last, in the window
+  bool skipping_ = false;                    // inside a line that is too long
   bool with_return_ = false, without_return_ = false;
 };
 

@@ -13,38 +13,52 @@ Spec<CsvFormat> MakeCsvSpec() {
   spec.Field("delimiter", &CsvFormat::delimiter, "Between fields: one to four characters.",
              {.example = "\";\""})
       .Field("quote", &CsvFormat::quote, "Around fields; \"\" for none.")
-      .Field("escape", &CsvFormat::escape, "Before a quote inside a quoted field; mostly the quote itself.")
-      .Field("comment", &CsvFormat::comment, "Lines that begin with it are skipped.", {.example = "\"#\""})
+      .Field("escape", &CsvFormat::escape,
+             "Before a quote inside a quoted field; mostly the quote itself.")
+      .Field("comment", &CsvFormat::comment, "Lines that begin with it are skipped.",
+             {.example = "\"#\""})
       .Field("header", &CsvFormat::header, "Whether the first line names the columns.")
       .Field("encoding", &CsvFormat::encoding,
-             "How characters are written: any name that iconv knows, such as latin-1, cp1252 or utf-16.")
+             "How characters are written: any name that iconv knows, such as latin-1, cp1252 or "
+             "utf-16.")
       .Field("null", &CsvFormat::null, "Texts that mean NULL.", {.example = "[\"\", NA]"})
       .Field("skip", &CsvFormat::skip, "Lines before the header.", {.min = 0})
-      .Field("all_text", &CsvFormat::all_text, "Every column is text; nothing is guessed, nothing is refused.")
+      .Field("all_text", &CsvFormat::all_text,
+             "Every column is text; nothing is guessed, nothing is refused.")
       .Field("names", &CsvFormat::names, "The columns of a file without a header, in order.",
              {.example = "[id, price]"})
-      .Field("columns", &CsvFormat::columns,
-             "Types of columns; the ones not named are found.",
+      .Field("columns", &CsvFormat::columns, "Types of columns; the ones not named are found.",
              {.example = "{id: BIGINT, price: \"DECIMAL(10,2)\"}"})
       .Field("decimal", &CsvFormat::decimal, "The decimal point.", {.choices = {".", ","}})
-      .Field("date_format", &CsvFormat::date_format, "As strptime has it.", {.example = "\"%d.%m.%Y\""})
+      .Field("date_format", &CsvFormat::date_format, "As strptime has it.",
+             {.example = "\"%d.%m.%Y\""})
       .Field("timestamp_format", &CsvFormat::timestamp_format, "As strptime has it.",
              {.example = "\"%d.%m.%Y %H:%M\""})
       .Field("max_line", &CsvFormat::max_line, "Longer lines are rejected.")
-      .Require([](const CsvFormat& csv) { return IsOneCharacter(csv.quote) && IsOneCharacter(csv.escape); },
-               "'quote' and 'escape' are one character each")
-      .Require([](const CsvFormat& csv) { return !csv.delimiter || (!csv.delimiter->empty() && csv.delimiter->size() <= 4); },
-               "'delimiter' is one to four characters")
-      .Require([](const CsvFormat& csv) { return csv.max_line.count >= 1000 && csv.max_line.count <= (8 << 20); },
-               "'max_line' is between 1kB and 8MB")
-      .Example("German spreadsheets", "{delimiter: \";\", decimal: \",\", encoding: cp1252, date_format: \"%d.%m.%Y\"}");
+      .Require(
+          [](const CsvFormat& csv) {
+            return IsOneCharacter(csv.quote) && IsOneCharacter(csv.escape);
+          },
+          "'quote' and 'escape' are one character each")
+      .Require(
+          [](const CsvFormat& csv) {
+            return !csv.delimiter || (!csv.delimiter->empty() && csv.delimiter->size() <= 4);
+          },
+          "'delimiter' is one to four characters")
+      .Require(
+          [](const CsvFormat& csv) {
+            return csv.max_line.count >= 1000 && csv.max_line.count <= (8 << 20);
+          },
+          "'max_line' is between 1kB and 8MB")
+      .Example("German spreadsheets",
+               "{delimiter: \";\", decimal: \",\", encoding: cp1252, date_format: \"%d.%m.%Y\"}");
   return spec;
 }
 
 Spec<JsonFormat> MakeJsonSpec() {
   Spec<JsonFormat> spec("json", "How JSON files are written.");
-  spec.Field("records", &JsonFormat::records, "Where the list of records is, as names joined by dots.",
-             {.example = "data.items"})
+  spec.Field("records", &JsonFormat::records,
+             "Where the list of records is, as names joined by dots.", {.example = "data.items"})
       .Field("columns", &JsonFormat::columns, "Names and types; then nothing is guessed.",
              {.example = "{id: BIGINT, name: VARCHAR}"})
       .Field("max_record", &JsonFormat::max_record, "Longer records are refused.");
@@ -70,9 +84,10 @@ Result<FormatKind> FormatOf(std::string_view name, FormatKind configured) {
     if (lower.ends_with(ending)) lower.resize(lower.size() - ending.size());
   }
   static const std::pair<std::string_view, FormatKind> kEndings[] = {
-      {".csv", FormatKind::kCsv},       {".tsv", FormatKind::kCsv},        {".json", FormatKind::kJson},
-      {".ndjson", FormatKind::kNdjson}, {".jsonl", FormatKind::kNdjson},   {".parquet", FormatKind::kParquet},
-      {".txt", FormatKind::kText},      {".log", FormatKind::kText}};
+      {".csv", FormatKind::kCsv},      {".tsv", FormatKind::kCsv},
+      {".json", FormatKind::kJson},    {".ndjson", FormatKind::kNdjson},
+      {".jsonl", FormatKind::kNdjson}, {".parquet", FormatKind::kParquet},
+      {".txt", FormatKind::kText},     {".log", FormatKind::kText}};
   for (const auto& [ending, kind] : kEndings) {
     if (lower.ends_with(ending)) return kind;
   }

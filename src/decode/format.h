@@ -15,7 +15,7 @@
 
 namespace millrace {
 
-enum class FormatKind { kAuto, kCsv, kJson, kNdjson, kParquet, kText };   // auto: by the file's name
+enum class FormatKind { kAuto, kCsv, kJson, kNdjson, kParquet, kText };  // auto: by the file's name
 
 template <>
 struct EnumNames<FormatKind> {
@@ -26,21 +26,21 @@ struct EnumNames<FormatKind> {
 };
 
 struct CsvFormat {
-  std::optional<std::string> delimiter, quote, escape, comment;   // absent: found in the file
-  std::optional<bool> header;                                     // absent: found in the file
+  std::optional<std::string> delimiter, quote, escape, comment;  // absent: found in the file
+  std::optional<bool> header;                                    // absent: found in the file
   std::string encoding = "utf-8";
   std::vector<std::string> null = {""};
-  int64_t skip = 0;                                               // lines
+  int64_t skip = 0;  // lines
   bool all_text = false;
-  std::vector<std::string> names;                                 // of a file without a header
-  std::map<std::string, std::string> columns;                     // name → type
+  std::vector<std::string> names;              // of a file without a header
+  std::map<std::string, std::string> columns;  // name → type
   std::string decimal = ".";
-  std::string date_format, timestamp_format;                      // strptime; "" = found in the file
+  std::string date_format, timestamp_format;  // strptime; "" = found in the file
   Bytes max_line{2'000'000};
 };
 
 struct JsonFormat {
-  std::string records;                                            // path to the list of records: "data.items"
+  std::string records;  // path to the list of records: "data.items"
   std::map<std::string, std::string> columns;
   Bytes max_record{16 << 20};
 };
@@ -57,14 +57,15 @@ const Spec<CsvFormat>& CsvFormatSpec();
 const Spec<JsonFormat>& JsonFormatSpec();
 
 template <class Config>
-  requires std::derived_from<Config, FormatConfig>
+requires std::derived_from<Config, FormatConfig>
 void AddFormatFields(Spec<Config>& spec) {
   spec.Field("format", static_cast<FormatKind Config::*>(&FormatConfig::format),
              "How the rows are written; auto goes by the file's name.");
   spec.Field("compression", static_cast<Compression Config::*>(&FormatConfig::compression),
              "How the file is compressed; auto goes by its first bytes.");
-  spec.Group("csv", static_cast<CsvFormat Config::*>(&FormatConfig::csv), CsvFormatSpec(),
-             "What there is to know of CSV files. All of it is found in the file where it is not given.");
+  spec.Group(
+      "csv", static_cast<CsvFormat Config::*>(&FormatConfig::csv), CsvFormatSpec(),
+      "What there is to know of CSV files. All of it is found in the file where it is not given.");
   spec.Group("json", static_cast<JsonFormat Config::*>(&FormatConfig::json), JsonFormatSpec(),
              "What there is to know of JSON files.");
 }

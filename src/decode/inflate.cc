@@ -14,7 +14,7 @@ namespace millrace {
 
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 17;   // bytes a read
+constexpr size_t kPiece = size_t{1} << 17;  // bytes a read
 
 class File {
  public:
@@ -47,8 +47,9 @@ class File {
 };
 
 Status Truncated(const std::string& path, std::string_view format) {
-  return Invalid(path + ": the " + std::string(format) + " stream ends too early: the file is truncated",
-                 "get the file again");
+  return Invalid(
+      path + ": the " + std::string(format) + " stream ends too early: the file is truncated",
+      "get the file again");
 }
 
 Status Damaged(const std::string& path, std::string_view format, std::string_view why) {
@@ -68,7 +69,7 @@ class PlainReader : public ByteReader {
 class GzipReader : public ByteReader {
  public:
   explicit GzipReader(std::unique_ptr<File> file) : file_(std::move(file)), input_(kPiece) {
-    ready_ = inflateInit2(&stream_, 15 + 16) == Z_OK;   // 16: a gzip header, nothing else
+    ready_ = inflateInit2(&stream_, 15 + 16) == Z_OK;  // 16: a gzip header, nothing else
   }
   ~GzipReader() override {
     if (ready_) inflateEnd(&stream_);
@@ -118,7 +119,7 @@ class GzipReader : public ByteReader {
   std::vector<char> input_;
   z_stream stream_{};
   bool ready_ = false;
-  bool inside_ = false;   // a member
+  bool inside_ = false;  // a member
   int64_t members_ = 0;
 };
 
@@ -150,7 +151,7 @@ class ZstdReader : public ByteReader {
   std::vector<char> input_;
   ZSTD_DCtx* context_;
   ZSTD_inBuffer pending_{nullptr, 0, 0};
-  bool inside_ = false;   // a frame
+  bool inside_ = false;  // a frame
 };
 
 Result<Compression> Detect(File& file) {
@@ -191,7 +192,8 @@ Result<int64_t> DecodedLength(const std::string& path, Compression compression) 
   std::unique_ptr<ByteReader> reader = TRY(OpenBytes(path, compression));
   std::vector<char> piece(kPiece);
   int64_t length = 0;
-  while (size_t got = TRY(reader->Read(piece.data(), piece.size()))) length += static_cast<int64_t>(got);
+  while (size_t got = TRY(reader->Read(piece.data(), piece.size())))
+    length += static_cast<int64_t>(got);
   return length;
 }
 

@@ -19,7 +19,8 @@ Result<FormatKind> KindOf(const std::vector<InputFile>& files, const FormatConfi
   FormatKind kind = TRY(FormatOf(files[0].name, format.format));
   for (const InputFile& file : files) {
     if (TRY(FormatOf(file.name, format.format)) != kind) {
-      return Invalid(files[0].name + " and " + file.name + " have different formats", "set format, or read them apart");
+      return Invalid(files[0].name + " and " + file.name + " have different formats",
+                     "set format, or read them apart");
     }
   }
   return kind;
@@ -28,13 +29,15 @@ Result<FormatKind> KindOf(const std::vector<InputFile>& files, const FormatConfi
 Result<Schema> SchemaOf(Session& session, const Sql& rows, const std::string& name) {
   Description description = TRY(session.Describe(rows));
   if (!description.ok()) return Invalid(description.errors[0].message).In(name);
-  std::erase_if(description.schema.columns, [](const Column& column) { return column.name == "_source_file"; });
+  std::erase_if(description.schema.columns,
+                [](const Column& column) { return column.name == "_source_file"; });
   return description.schema;
 }
 
 Sql Typed(const NamedTypes& columns) {
   std::vector<std::string> items;
-  for (const auto& [name, type] : columns) items.push_back("CAST(NULL AS " + type + ") AS " + SqlName(name));
+  for (const auto& [name, type] : columns)
+    items.push_back("CAST(NULL AS " + type + ") AS " + SqlName(name));
   return {"SELECT " + Join(items, ", ")};
 }
 
@@ -47,7 +50,8 @@ Json ColumnsToJson(const NamedTypes& columns) {
 Result<NamedTypes> ColumnsFromJson(const Json& json) {
   try {
     NamedTypes columns;
-    for (const Json& each : json) columns.emplace_back(each.at(0).get<std::string>(), each.at(1).get<std::string>());
+    for (const Json& each : json)
+      columns.emplace_back(each.at(0).get<std::string>(), each.at(1).get<std::string>());
     return columns;
   } catch (const Json::exception& error) {
     return Invalid(std::string("not a list of columns: ") + error.what());
@@ -59,12 +63,14 @@ Result<NamedTypes> ColumnsFromJson(const Json& json) {
 std::string Shape::ToText() const {
   Json columns = Json::array();
   for (const Column& column : schema.columns) columns.push_back({column.name, column.type.ToSql()});
-  return Json{{"columns", std::move(columns)}, {"dialect", Json::parse(dialect, nullptr, false)}}.dump();
+  return Json{{"columns", std::move(columns)}, {"dialect", Json::parse(dialect, nullptr, false)}}
+      .dump();
 }
 
 Result<Shape> Shape::Parse(std::string_view text) {
   Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("columns") || !json.contains("dialect")) return Invalid("not a shape");
+  if (!json.is_object() || !json.contains("columns") || !json.contains("dialect"))
+    return Invalid("not a shape");
   Shape shape;
   for (const auto& [name, type] : TRY(ColumnsFromJson(json["columns"]))) {
     shape.schema.columns.push_back({name, TRY(ParseType(type)), true});
@@ -73,8 +79,8 @@ Result<Shape> Shape::Parse(std::string_view text) {
   return shape;
 }
 
-Result<Shape> SniffFiles(Session& session, const std::vector<InputFile>& files, const FormatConfig& format,
-                         std::stop_token stop) {
+Result<Shape> SniffFiles(Session& session, const std::vector<InputFile>& files,
+                         const FormatConfig& format, std::stop_token stop) {
   FormatKind kind = TRY(KindOf(files, format));
   Shape shape{.schema = {}, .dialect = "[]"};
   switch (kind) {
@@ -86,7 +92,8 @@ Result<Shape> SniffFiles(Session& session, const std::vector<InputFile>& files, 
     }
     case FormatKind::kJson:
     case FormatKind::kNdjson: {
-      NamedTypes columns = TRY(SniffJson(session, files, format, kind == FormatKind::kNdjson, stop));
+      NamedTypes columns =
+          TRY(SniffJson(session, files, format, kind == FormatKind::kNdjson, stop));
       shape.schema = TRY(SchemaOf(session, Typed(columns), files[0].name));
       shape.dialect = ColumnsToJson(columns).dump();
       return shape;
@@ -103,7 +110,8 @@ Result<Shape> SniffFiles(Session& session, const std::vector<InputFile>& files, 
 }
 
 Result<std::unique_ptr<FileScan>> ScanFiles(Session& session, const std::vector<InputFile>& files,
-                                            const FormatConfig& format, const std::optional<Shape>& known,
+                                            const FormatConfig& format,
+                                            const std::optional<Shape>& known,
                                             const std::string& scratch, std::stop_token stop) {
   FormatKind kind = TRY(KindOf(files, format));
   if (kind == FormatKind::kParquet) return ScanParquet(session, files);
@@ -114,7 +122,8 @@ Result<std::unique_ptr<FileScan>> ScanFiles(Session& session, const std::vector<
   if (kind == FormatKind::kCsv) {
     return csv::Scan(session, files, format, TRY(csv::GroupsFromJson(dialect)), scratch, stop);
   }
-  return ScanJson(session, files, format, TRY(ColumnsFromJson(dialect)), kind == FormatKind::kNdjson, scratch, stop);
+  return ScanJson(session, files, format, TRY(ColumnsFromJson(dialect)),
+                  kind == FormatKind::kNdjson, scratch, stop);
 }
 
 }  // namespace millrace

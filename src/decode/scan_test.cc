@@ -42,7 +42,8 @@ class ScanTest : public testing::Test {
   void SetUp() override {
     engine_ = std::move(OpenDuckDb({.memory_limit = 512 << 20, .threads = 2})).value();
     session_ = std::move(engine_->Open("test")).value();
-    folder_ = std::filesystem::temp_directory_path() / ("millrace_scan_test_" + std::to_string(getpid()));
+    folder_ =
+        std::filesystem::temp_directory_path() / ("millrace_scan_test_" + std::to_string(getpid()));
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }
@@ -83,7 +84,8 @@ class ScanTest : public testing::Test {
     auto rejects = scan_->Rejects(*session_, {});
     EXPECT_TRUE(rejects.ok()) << rejects.status().ToString();
     if (!rejects.ok() || !*rejects) return {};
-    return Rows("SELECT " + columns + " FROM (" + (*rejects)->text + ") ORDER BY _source_file, _line");
+    return Rows("SELECT " + columns + " FROM (" + (*rejects)->text +
+                ") ORDER BY _source_file, _line");
   }
   std::string Types(const std::string& sql = "SELECT * FROM t") {
     Lines columns;
@@ -115,17 +117,20 @@ std::string Table(const std::string& odd, int rows = 400'000, bool quoted = fals
     if (i == 300'000) {
       text += odd + "\n";
     } else {
-      text += id + (quoted ? ",\"name, " + id + "\"," : ",name " + id + ",") + std::to_string(i % 100) + "\n";
+      text += id + (quoted ? ",\"name, " + id + "\"," : ",name " + id + ",") +
+              std::to_string(i % 100) + "\n";
     }
   }
   return text;
 }
 
 TEST_F(ScanTest, TypesAreFoundAndFilesAreNamed) {
-  ASSERT_OK(Scan({Write("a.csv", "id,when,price,name\n1,2024-01-02,1.5,x\n2,,NA,\"a, \"\"b\"\"\"\n")},
-                 {.csv = {.null = {"", "NA"}}}));
+  ASSERT_OK(
+      Scan({Write("a.csv", "id,when,price,name\n1,2024-01-02,1.5,x\n2,,NA,\"a, \"\"b\"\"\"\n")},
+           {.csv = {.null = {"", "NA"}}}));
   EXPECT_EQ(Types(), "id BIGINT, when DATE, price DOUBLE, name VARCHAR, _source_file VARCHAR");
-  EXPECT_EQ(Rows("SELECT * FROM t ORDER BY id"), (Lines{"1|2024-01-02|1.5|x|a.csv", "2|NULL|NULL|a, \"b\"|a.csv"}));
+  EXPECT_EQ(Rows("SELECT * FROM t ORDER BY id"),
+            (Lines{"1|2024-01-02|1.5|x|a.csv", "2|NULL|NULL|a, \"b\"|a.csv"}));
   EXPECT_EQ(Rejects(), Lines{});
 }
 
@@ -133,7 +138,8 @@ TEST_F(ScanTest, AValueOfAnotherTypeInRow300000IsOneReject) {
   ASSERT_OK(Scan({Write("a.csv", Table("300000,x,many"))}));
   EXPECT_EQ(rows_, 399'999);
   EXPECT_EQ(Rejects(), Lines{"csv_cast|a.csv|300002|300000,x,many"});
-  EXPECT_EQ(Rejects("_reason"), Lines{"column \"val\". Could not convert string \"many\" to 'BIGINT'"});
+  EXPECT_EQ(Rejects("_reason"),
+            Lines{"column \"val\". Could not convert string \"many\" to 'BIGINT'"});
 }
 
 TEST_F(ScanTest, AnUnclosedQuoteInRow300000LosesNothingElse) {
@@ -142,8 +148,9 @@ TEST_F(ScanTest, AnUnclosedQuoteInRow300000LosesNothingElse) {
       ASSERT_OK(Scan({Write("a.csv", Table(odd, 400'000, quoted))}));
       EXPECT_EQ(rows_, 399'999) << odd;
       EXPECT_EQ(Rejects(), Lines{"csv_unclosed_quote|a.csv|300002|" + odd});
-      EXPECT_EQ(Rows("SELECT count(*), sum(id), max(id) FROM t"),
-                Lines{"399999|" + std::to_string(int64_t{399'999} * 400'000 / 2 - 300'000) + "|399999"});
+      EXPECT_EQ(
+          Rows("SELECT count(*), sum(id), max(id) FROM t"),
+          Lines{"399999|" + std::to_string(int64_t{399'999} * 400'000 / 2 - 300'000) + "|399999"});
     }
   }
 }
@@ -151,11 +158,13 @@ TEST_F(ScanTest, AnUnclosedQuoteInRow300000LosesNothingElse) {
 TEST_F(ScanTest, TooFewAndTooManyFieldsAreRejects) {
   ASSERT_OK(Scan({Write("a.csv", "id,name,val\n1,a,2\n3,b\n4,c,5,6\n7,d,8\n")}));
   EXPECT_EQ(rows_, 2);
-  EXPECT_EQ(Rejects(), (Lines{"csv_missing_columns|a.csv|3|3,b", "csv_too_many_columns|a.csv|4|4,c,5,6"}));
+  EXPECT_EQ(Rejects(),
+            (Lines{"csv_missing_columns|a.csv|3|3,b", "csv_too_many_columns|a.csv|4|4,c,5,6"}));
 }
 
 TEST_F(ScanTest, QuotedLineEndsBelongToTheValue) {
-  ASSERT_OK(Scan({Write("a.csv", "id,name\n1,\"two\nlines\"\n2,\"a \"\"quoted\"\"\nword\"\n3,x\n")}));
+  ASSERT_OK(
+      Scan({Write("a.csv", "id,name\n1,\"two\nlines\"\n2,\"a \"\"quoted\"\"\nword\"\n3,x\n")}));
   EXPECT_EQ(Rows("SELECT id, replace(name, chr(10), '/') FROM t ORDER BY id"),
             (Lines{"1|two/lines", "2|a \"quoted\"/word", "3|x"}));
   EXPECT_EQ(Rejects(), Lines{});
@@ -204,8 +213,10 @@ TEST_F(ScanTest, CompressedFilesAreRead) {
   std::string text = Table("300000,\"broken,0", 310'000);
   std::string half = text.substr(0, 1'000'001);
   for (auto [name, bytes] : std::vector<std::pair<std::string, std::string>>{
-           {"a.csv.gz", Gzip(text)}, {"b.csv.gz", Gzip(half) + Gzip(text.substr(half.size()))},
-           {"c.csv.zst", Zstd(text)}, {"d.csv.zst", Zstd(half) + Zstd(text.substr(half.size()))}}) {
+           {"a.csv.gz", Gzip(text)},
+           {"b.csv.gz", Gzip(half) + Gzip(text.substr(half.size()))},
+           {"c.csv.zst", Zstd(text)},
+           {"d.csv.zst", Zstd(half) + Zstd(text.substr(half.size()))}}) {
     ASSERT_OK(Scan({Write(name, bytes)}));
     EXPECT_EQ(rows_, 309'999) << name;
     EXPECT_EQ(Rejects(), Lines{"csv_unclosed_quote|" + name + "|300002|300000,\"broken,0"});
@@ -217,7 +228,8 @@ TEST_F(ScanTest, ATruncatedOrDamagedFileIsAnError) {
   std::string packed = Gzip(text);
   Status status = Scan({Write("a.csv.gz", packed.substr(0, packed.size() / 2))});
   EXPECT_EQ(status.code(), Code::kInvalid);
-  EXPECT_NE(status.message().find("a.csv.gz: the gzip stream ends too early"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("a.csv.gz: the gzip stream ends too early"), std::string::npos)
+      << status.message();
   status = Scan({Write("a.csv.gz", packed.substr(0, packed.size() - 4))});
   EXPECT_EQ(status.code(), Code::kInvalid);
   std::string damaged = packed;
@@ -235,7 +247,8 @@ TEST_F(ScanTest, EmptyFilesHaveNoRows) {
   EXPECT_EQ(status.message(), "a.csv is empty: its columns are not known");
   ASSERT_OK(Scan({Write("a.csv", ""), Write("b.csv", "id\n1\n")}));
   EXPECT_EQ(rows_, 1);
-  ASSERT_OK(Scan({Write("a.csv", "")}, {.csv = {.names = {"id", "name"}, .columns = {{"id", "BIGINT"}}}}));
+  ASSERT_OK(Scan({Write("a.csv", "")},
+                 {.csv = {.names = {"id", "name"}, .columns = {{"id", "BIGINT"}}}}));
   EXPECT_EQ(rows_, 0);
   EXPECT_EQ(Types(), "id BIGINT, name VARCHAR, _source_file VARCHAR");
   ASSERT_OK(Scan({Write("a.csv", "id,name\n")}));
@@ -263,7 +276,8 @@ TEST_F(ScanTest, ALineBeyondTheLimitIsARejectAndMemoryStaysSmall) {
 TEST_F(ScanTest, ThousandsOfColumnsAreRead) {
   std::string text;
   for (int row = 0; row < 3; ++row) {
-    for (int i = 0; i < 2000; ++i) text += (i > 0 ? "," : "") + (row == 0 ? "c" + std::to_string(i) : std::to_string(i));
+    for (int i = 0; i < 2000; ++i)
+      text += (i > 0 ? "," : "") + (row == 0 ? "c" + std::to_string(i) : std::to_string(i));
     text += "\n";
   }
   ASSERT_OK(Scan({Write("a.csv", text)}));
@@ -271,32 +285,38 @@ TEST_F(ScanTest, ThousandsOfColumnsAreRead) {
 }
 
 TEST_F(ScanTest, FilesWithOtherHeadersAreJoinedByName) {
-  ASSERT_OK(Scan({Write("a.csv", "id,name\n1,a\n"), Write("b.csv", "name,id\nb,2\n"), Write("c.csv", "id,extra\n3,1.5\n"),
-                  Write("d.csv", "id,name\n4,d\n")}));
+  ASSERT_OK(Scan({Write("a.csv", "id,name\n1,a\n"), Write("b.csv", "name,id\nb,2\n"),
+                  Write("c.csv", "id,extra\n3,1.5\n"), Write("d.csv", "id,name\n4,d\n")}));
   EXPECT_EQ(Rows("SELECT id, name, extra, _source_file FROM t ORDER BY id"),
             (Lines{"1|a|NULL|a.csv", "2|b|NULL|b.csv", "3|NULL|1.5|c.csv", "4|d|NULL|d.csv"}));
 }
 
 TEST_F(ScanTest, TypesComeFromSeveralFiles) {
-  ASSERT_OK(Scan({Write("a.csv", "id,x\n1,1\n"), Write("b.csv", "id,x\n2,1.5\n"), Write("c.csv", "id,x\n3,y\n")}));
+  ASSERT_OK(Scan({Write("a.csv", "id,x\n1,1\n"), Write("b.csv", "id,x\n2,1.5\n"),
+                  Write("c.csv", "id,x\n3,y\n")}));
   EXPECT_EQ(Types(), "id BIGINT, x VARCHAR, _source_file VARCHAR");
   EXPECT_EQ(rows_, 3);
 }
 
 TEST_F(ScanTest, DialectsAreFoundOrGiven) {
-  ASSERT_OK(Scan({Write("a.csv", "id;name;price\n1;\"a;b\";1,5\n2;c;2,25\n")},
-                 {.csv = {.delimiter = ";", .columns = {{"price", "DECIMAL(10,2)"}}, .decimal = ","}}));
+  ASSERT_OK(
+      Scan({Write("a.csv", "id;name;price\n1;\"a;b\";1,5\n2;c;2,25\n")},
+           {.csv = {.delimiter = ";", .columns = {{"price", "DECIMAL(10,2)"}}, .decimal = ","}}));
   EXPECT_EQ(Rows("SELECT id, name, price FROM t ORDER BY id"), (Lines{"1|a;b|1.50", "2|c|2.25"}));
   ASSERT_OK(Scan({Write("a.csv", "1|x\n2|y\n")}, {.csv = {.names = {"id", "name"}}}));
   EXPECT_EQ(Rows("SELECT id, name FROM t ORDER BY id"), (Lines{"1|x", "2|y"}));
-  ASSERT_OK(Scan({Write("a.csv", "id,day\n1,31.12.2024\n")}, {.csv = {.columns = {{"day", "DATE"}}, .date_format = "%d.%m.%Y"}}));
+  ASSERT_OK(Scan({Write("a.csv", "id,day\n1,31.12.2024\n")},
+                 {.csv = {.columns = {{"day", "DATE"}}, .date_format = "%d.%m.%Y"}}));
   EXPECT_EQ(Rows("SELECT day FROM t"), Lines{"2024-12-31"});
-  ASSERT_OK(Scan({Write("a.csv", "a comment\nid,name\n# skip\n1,x\n")}, {.csv = {.comment = "#", .skip = 1}}));
+  ASSERT_OK(Scan({Write("a.csv", "a comment\nid,name\n# skip\n1,x\n")},
+                 {.csv = {.comment = "#", .skip = 1}}));
   EXPECT_EQ(Rows("SELECT id, name FROM t"), Lines{"1|x"});
   ASSERT_OK(Scan({Write("a.csv", "id\n01\n")}, {.csv = {.all_text = true}}));
   EXPECT_EQ(Rows("SELECT id FROM t"), Lines{"01"});
-  Status status = Scan({Write("a.csv", "id,name\n1,x\n")}, {.csv = {.columns = {{"nme", "VARCHAR"}}}});
-  EXPECT_EQ(status.ToString(), "csv.columns names 'nme', which is not a column of the file (did you mean 'name'?)");
+  Status status =
+      Scan({Write("a.csv", "id,name\n1,x\n")}, {.csv = {.columns = {{"nme", "VARCHAR"}}}});
+  EXPECT_EQ(status.ToString(),
+            "csv.columns names 'nme', which is not a column of the file (did you mean 'name'?)");
 }
 
 TEST_F(ScanTest, AGrownFileGivesOnlyItsNewRows) {
@@ -322,21 +342,29 @@ TEST_F(ScanTest, AShapeIsKeptAsText) {
 }
 
 TEST_F(ScanTest, NdjsonRejectsLinesThatDoNotFit) {
-  ASSERT_OK(Scan({Write("a.ndjson", "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":\"y\"\n\n{\"a\":4,\"c\":{\"d\":[1,2]}}\n[1]\n")}));
+  ASSERT_OK(Scan({Write(
+      "a.ndjson",
+      "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":\"y\"\n\n{\"a\":4,\"c\":{\"d\":[1,2]}}\n[1]\n")}));
   EXPECT_EQ(Types(), "a BIGINT, b VARCHAR, c STRUCT(\"d\" BIGINT[]), _source_file VARCHAR");
   EXPECT_EQ(Rows("SELECT a, b, c FROM t ORDER BY a"), (Lines{"1|x|NULL", "4|NULL|{'d': [1, 2]}"}));
-  EXPECT_EQ(Rejects("_rule, _line, _raw"), (Lines{"json_syntax|2|{\"a\":2,\"b\":\"y\"", "json_syntax|5|[1]"}));
-  ASSERT_OK(Scan({Write("a.ndjson", "{\"a\":1}\n{\"a\":\"zz\"}\n"), Write("b.ndjson", "{\"a\":null}\n{\"a\":5}\n{\"a\":{}}\n")},
+  EXPECT_EQ(Rejects("_rule, _line, _raw"),
+            (Lines{"json_syntax|2|{\"a\":2,\"b\":\"y\"", "json_syntax|5|[1]"}));
+  ASSERT_OK(Scan({Write("a.ndjson", "{\"a\":1}\n{\"a\":\"zz\"}\n"),
+                  Write("b.ndjson", "{\"a\":null}\n{\"a\":5}\n{\"a\":{}}\n")},
                  {.json = {.columns = {{"a", "BIGINT"}}}}));
-  EXPECT_EQ(Rows("SELECT a, _source_file FROM t ORDER BY ALL"), (Lines{"1|a.ndjson", "5|b.ndjson", "NULL|b.ndjson"}));
+  EXPECT_EQ(Rows("SELECT a, _source_file FROM t ORDER BY ALL"),
+            (Lines{"1|a.ndjson", "5|b.ndjson", "NULL|b.ndjson"}));
   EXPECT_EQ(Rejects("_reason, _source_file, _line"),
-            (Lines{"column \"a\" is not BIGINT: zz|a.ndjson|2", "column \"a\" is not BIGINT: {}|b.ndjson|3"}));
+            (Lines{"column \"a\" is not BIGINT: zz|a.ndjson|2",
+                   "column \"a\" is not BIGINT: {}|b.ndjson|3"}));
 }
 
 TEST_F(ScanTest, JsonDocumentsAreRead) {
   ASSERT_OK(Scan({Write("a.json", "[{\"id\":1,\"tags\":[\"x\"]},{\"id\":2}]")}));
-  EXPECT_EQ(Rows("SELECT id, tags, _source_file FROM t ORDER BY id"), (Lines{"1|[x]|a.json", "2|NULL|a.json"}));
-  ASSERT_OK(Scan({Write("a.json", "{\"data\":{\"items\":[{\"id\":1},{\"id\":2,\"n\":\"x\"}]}}")}, {.json = {.records = "data.items"}}));
+  EXPECT_EQ(Rows("SELECT id, tags, _source_file FROM t ORDER BY id"),
+            (Lines{"1|[x]|a.json", "2|NULL|a.json"}));
+  ASSERT_OK(Scan({Write("a.json", "{\"data\":{\"items\":[{\"id\":1},{\"id\":2,\"n\":\"x\"}]}}")},
+                 {.json = {.records = "data.items"}}));
   EXPECT_EQ(Rows("SELECT id, n FROM t ORDER BY id"), (Lines{"1|NULL", "2|x"}));
   EXPECT_FALSE(Scan({Write("a.json", "[{\"id\":1},{\"id\":")}).ok());
   std::string packed = Gzip("[{\"id\":1},{\"id\":2}]");
@@ -352,7 +380,9 @@ TEST_F(ScanTest, TextIsLines) {
 }
 
 TEST_F(ScanTest, ParquetIsRead) {
-  ASSERT_TRUE(session_->WriteFile({"SELECT 1 AS id, 'x' AS name"}, folder_ / "a.parquet", "parquet", {}, {}).ok());
+  ASSERT_TRUE(
+      session_->WriteFile({"SELECT 1 AS id, 'x' AS name"}, folder_ / "a.parquet", "parquet", {}, {})
+          .ok());
   ASSERT_OK(Scan({{.path = folder_ / "a.parquet", .name = "a.parquet"}}));
   EXPECT_EQ(Rows("SELECT * FROM t"), Lines{"1|x|a.parquet"});
   std::filesystem::resize_file(folder_ / "a.parquet", 100);
@@ -368,7 +398,8 @@ TEST_F(ScanTest, FormatsAreToldByNames) {
 }
 
 TEST(Inflate, LengthsAreThoseBeforeCompression) {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("millrace_inflate_" + std::to_string(getpid()));
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("millrace_inflate_" + std::to_string(getpid()));
   std::string text(3'000'000, 'x');
   for (const std::string& bytes : {text, Gzip(text), Gzip(text) + Gzip(""), Zstd(text)}) {
     std::ofstream(path, std::ios::binary) << bytes;

@@ -1,4 +1,5 @@
-// TRANSFORM: an engine runs SQL over named inputs. DuckDB in this process; Spark later, by the same calls.
+// TRANSFORM: an engine runs SQL over named inputs. DuckDB in this process; Spark later, by the same
+// calls.
 #pragma once
 
 #include <cstdint>
@@ -24,81 +25,93 @@ struct Sql {
 
 // What an engine says of a statement that it will not run; offsets are bytes into the statement.
 struct SqlError {
-  std::string message;                   // one line, of the engine's words, without its "LINE 1:" picture
-  std::optional<size_t> offset;          // where in the statement
-  std::string kind;                      // "column" "table" "function" "type" "syntax" or ""
-  std::string name;                      // the unknown column, table or function
-  std::vector<std::string> candidates;   // what it may have meant
+  std::string message;           // one line, of the engine's words, without its "LINE 1:" picture
+  std::optional<size_t> offset;  // where in the statement
+  std::string kind;              // "column" "table" "function" "type" "syntax" or ""
+  std::string name;              // the unknown column, table or function
+  std::vector<std::string> candidates;  // what it may have meant
 };
 
 struct Description {
-  Schema schema;                         // what could be inferred in spite of the errors; empty if nothing
-  std::vector<SqlError> errors;          // all that could be found, not only the first
+  Schema schema;                 // what could be inferred in spite of the errors; empty if nothing
+  std::vector<SqlError> errors;  // all that could be found, not only the first
   bool ok() const { return errors.empty(); }
 };
 
 struct TableRef {
-  std::string name;                      // "bronze.flights" or "input"
-  size_t offset = 0;                     // where it is named first
+  std::string name;   // "bronze.flights" or "input"
+  size_t offset = 0;  // where it is named first
 };
 
 // A Parquet file that an engine wrote, as its writer reported it.
 struct ParquetFile {
   struct ColumnStats {
-    std::optional<std::string> min, max; // the engine's text form; absent for nested, all-null or over-long ones
+    // The engine's text form; absent for nested, all-null and over-long ones.
+    std::optional<std::string> min, max;
     int64_t nulls = 0;
     bool has_nan = false;
   };
-  std::string path;                      // absolute, or a URI
+  std::string path;  // absolute, or a URI
   int64_t rows = 0;
-  int64_t size = 0;                      // bytes
-  std::map<std::string, std::string> partition;        // column → value text; a null is absent
-  std::vector<std::string> null_partitions;            // partition columns that are null here
-  std::map<std::string, ColumnStats> columns;          // top-level columns by name
+  int64_t size = 0;                              // bytes
+  std::map<std::string, std::string> partition;  // column → value text; a null is absent
+  std::vector<std::string> null_partitions;      // partition columns that are null here
+  std::map<std::string, ColumnStats> columns;    // top-level columns by name
 };
 
 struct ParquetOptions {
-  std::string folder;                    // absolute or a URI; exists
-  std::string prefix;                    // file names begin with it: unique per write
-  std::vector<std::string> partition_by; // laid out as column=value/
-  std::string compression = "zstd";      // zstd snappy lz4 gzip none
-  int64_t target_file_size = int64_t{256} << 20;   // bytes, roughly
+  std::string folder;                             // absolute or a URI; exists
+  std::string prefix;                             // file names begin with it: unique per write
+  std::vector<std::string> partition_by;          // laid out as column=value/
+  std::string compression = "zstd";               // zstd snappy lz4 gzip none
+  int64_t target_file_size = int64_t{256} << 20;  // bytes, roughly
 };
 
-// One task's view of the engine: its own names and temporary rows. Used by one thread at a time, except
-// Progress(). Every call returns kCanceled within a second of a stop request.
+// One task's view of the engine: its own names and temporary rows. Used by one thread at a time,
+// except Progress(). Every call returns kCanceled within a second of a stop request.
 class Session {
  public:
   virtual ~Session() = default;
 
-  // Makes rows of our process readable as `name`. They are read once: materialize to read again.
-  virtual Status Bind(std::string_view name, std::unique_ptr<RowReader> rows, std::stop_token stop) = 0;
+  // Makes rows of our process readable as `name`. They are read once, and a second read is an error:
+  // materialize to read again. kInvalid when there is no batch at all, for then the columns are not
+  // known: DefineEmpty instead.
+  virtual Status Bind(std::string_view name, std::unique_ptr<RowReader> rows,
+                      std::stop_token stop) = 0;
   // name = a view over `sql`; "layer.table" makes the layer too. Replaces an earlier one.
   virtual Status Define(std::string_view name, const Sql& sql) = 0;
   // An empty table of this shape: for validation.
   virtual Status DefineEmpty(std::string_view name, const Schema& schema) = 0;
   // name = the rows of `sql`, computed once, kept in memory or spilled. Returns how many.
-  virtual Result<int64_t> Materialize(std::string_view name, const Sql& sql, std::stop_token stop) = 0;
+  virtual Result<int64_t> Materialize(std::string_view name, const Sql& sql,
+                                      std::stop_token stop) = 0;
   virtual Status Drop(std::string_view name) = 0;
 
-  // Types and errors without running. An engine failure is the Result's status; the statement's faults are in it.
+  // Types and errors without running. An engine failure is the Result's status; the statement's
+  // faults are in it. The types are those of the lake: what Query gives and WriteParquet writes.
   virtual Result<Description> Describe(const Sql& sql) = 0;
-  // The tables and views a statement reads, by the engine's own parser; CTEs and functions are not among them.
-  // A syntax error gives kInvalid.
+  // The tables and views a statement reads, by the engine's own parser; CTEs and functions are not
+  // among them. A syntax error gives kInvalid.
   virtual Result<std::vector<TableRef>> TablesIn(const Sql& sql) = 0;
-  // Calls of functions whose result differs at each run and that cannot be fixed (random, uuid…), in lower case.
+  // Calls of functions whose result differs at each run and that cannot be fixed (random, uuid…),
+  // in lower case.
   virtual Result<std::vector<std::string>> VolatileCalls(const Sql& sql) = 0;
 
+  // The session stays usable meanwhile, and must outlive the reader.
   virtual Result<std::unique_ptr<RowReader>> Query(const Sql& sql, std::stop_token stop) = 0;
   // All rows as text, nulls absent: for small results.
   virtual Result<std::vector<std::vector<std::optional<std::string>>>> Collect(
       const Sql& sql, std::stop_token stop) = 0;
   // Writes the rows as Parquet files; nothing is written for no rows.
-  virtual Result<std::vector<ParquetFile>> WriteParquet(const Sql& sql, const ParquetOptions& options,
+  virtual Result<std::vector<ParquetFile>> WriteParquet(const Sql& sql,
+                                                        const ParquetOptions& options,
                                                         std::stop_token stop) = 0;
-  // Writes the rows into one file or to "/dev/stdout". format: csv json ndjson parquet. Returns rows written.
-  virtual Result<int64_t> WriteFile(const Sql& sql, const std::string& path, std::string_view format,
-                                    const std::map<std::string, std::string>& options, std::stop_token stop) = 0;
+  // Writes the rows into one file or to "/dev/stdout". format: csv json ndjson parquet. Returns
+  // rows written.
+  virtual Result<int64_t> WriteFile(const Sql& sql, const std::string& path,
+                                    std::string_view format,
+                                    const std::map<std::string, std::string>& options,
+                                    std::stop_token stop) = 0;
   // Reads a Delta table that needs the engine's own reader (deletion vectors, column mapping).
   virtual Result<Sql> ForeignDelta(const std::string& uri, int64_t version) = 0;
 
@@ -106,7 +119,7 @@ class Session {
   virtual Status FixTime(Time now, uint64_t seed) = 0;
   // Of the statement that runs now: 0 to 1, or -1 when unknown. Any thread.
   virtual double Progress() const = 0;
-  virtual std::string_view EngineName() const = 0;   // "duckdb"
+  virtual std::string_view EngineName() const = 0;  // "duckdb"
 };
 
 class Engine {
@@ -117,10 +130,10 @@ class Engine {
 };
 
 struct EngineOptions {
-  int64_t memory_limit = 0;    // bytes; 0: 60 % of the machine's (or cgroup's) memory
-  int threads = 0;             // 0: all cores
-  std::string spill_folder;    // made when needed; "" = the system's temporary folder
-  int64_t spill_limit = 0;     // bytes; 0: 90 % of what is free there
+  int64_t memory_limit = 0;  // bytes; 0: 60 % of the machine's (or cgroup's) memory
+  int threads = 0;           // 0: all cores
+  std::string spill_folder;  // made when needed; "" = the system's temporary folder
+  int64_t spill_limit = 0;   // bytes; 0: 90 % of what is free there
 };
 
 Result<std::unique_ptr<Engine>> OpenDuckDb(const EngineOptions& options);

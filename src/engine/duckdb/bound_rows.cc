@@ -14,9 +14,9 @@ namespace millrace::duck {
 struct BoundRows::Entry {
   std::unique_ptr<RowReader> reader;
   std::stop_token stop;
-  Rows first;                      // its schema describes all
+  Rows first;  // its schema describes all
   std::mutex mutex;
-  bool taken = false;              // a scan has begun
+  bool taken = false;  // a scan has begun
   Status failure;
 };
 
@@ -57,12 +57,14 @@ class Converter {
 
   Status Open(duckdb_connection connection, const Rows& like) {
     connection_ = connection;
-    return Take(duckdb_schema_from_arrow(connection, const_cast<ArrowSchema*>(like.schema()), &schema_));
+    return Take(
+        duckdb_schema_from_arrow(connection, const_cast<ArrowSchema*>(like.schema()), &schema_));
   }
   Status Convert(const Rows& rows, Chunk& chunk) {
     duckdb_destroy_data_chunk(&chunk.handle);
     ArrowArray shared = Share(rows);
-    Status status = Take(duckdb_data_chunk_from_arrow(connection_, &shared, schema_, &chunk.handle));
+    Status status =
+        Take(duckdb_data_chunk_from_arrow(connection_, &shared, schema_, &chunk.handle));
     if (shared.release != nullptr) shared.release(&shared);
     return status;
   }
@@ -72,23 +74,27 @@ class Converter {
   duckdb_arrow_converted_schema schema_ = nullptr;
 };
 
-struct Registration {              // the extra info of the function
+struct Registration {  // the extra info of the function
   BoundRows* rows;
-  duckdb_connection connection;    // for conversions
+  duckdb_connection connection;  // for conversions
 };
 
-struct BindData { std::shared_ptr<BoundRows::Entry> entry; };
+struct BindData {
+  std::shared_ptr<BoundRows::Entry> entry;
+};
 
 struct Scan {
   std::shared_ptr<BoundRows::Entry> entry;
   Converter converter;
-  Chunk chunk;                     // of the current batch
+  Chunk chunk;  // of the current batch
   duckdb_selection_vector all = nullptr;
   idx_t all_size = 0, size = 0, done = 0;
   bool first = true;
-  std::vector<idx_t> columns;      // projected
+  std::vector<idx_t> columns;  // projected
 
-  ~Scan() { if (all != nullptr) duckdb_destroy_selection_vector(all); }
+  ~Scan() {
+    if (all != nullptr) duckdb_destroy_selection_vector(all);
+  }
 
   Status NextBatch() {
     while (done == size) {
@@ -157,7 +163,8 @@ void Bind(duckdb_bind_info info) {
   if (entry == nullptr) return duckdb_bind_set_error(info, "these rows are not bound any more");
   std::lock_guard lock(entry->mutex);
   if (entry->taken) {
-    return duckdb_bind_set_error(info, "the rows were read already: they can be read once; materialize them first");
+    return duckdb_bind_set_error(
+        info, "the rows were read already: they can be read once; materialize them first");
   }
   Status status = BindColumns(info, registration, *entry);
   if (!status.ok()) return duckdb_bind_set_error(info, status.message().c_str());
@@ -172,7 +179,8 @@ void Init(duckdb_init_info info) {
   {
     std::lock_guard lock(scan->entry->mutex);
     if (std::exchange(scan->entry->taken, true)) {
-      return duckdb_init_set_error(info, "the rows are read twice: they can be read once; materialize them first");
+      return duckdb_init_set_error(
+          info, "the rows are read twice: they can be read once; materialize them first");
     }
   }
   Status status = scan->converter.Open(registration.connection, scan->entry->first);
@@ -181,7 +189,8 @@ void Init(duckdb_init_info info) {
     scan->columns.push_back(duckdb_init_get_column_index(info, i));
   }
   duckdb_init_set_max_threads(info, 1);
-  duckdb_init_set_init_data(info, scan.release(), [](void* data) { delete static_cast<Scan*>(data); });
+  duckdb_init_set_init_data(info, scan.release(),
+                            [](void* data) { delete static_cast<Scan*>(data); });
 }
 
 void Produce(duckdb_function_info info, duckdb_data_chunk output) {
@@ -212,7 +221,8 @@ Status BoundRows::Register(_duckdb_connection* connection) {
   duckdb_table_function_supports_projection_pushdown(function, true);
   duckdb_state state = duckdb_register_table_function(connection, function);
   duckdb_destroy_table_function(&function);
-  return state == DuckDBSuccess ? Status::Ok() : Internal("the engine refused the table function millrace_rows");
+  return state == DuckDBSuccess ? Status::Ok()
+                                : Internal("the engine refused the table function millrace_rows");
 }
 
 Result<int64_t> BoundRows::Add(std::unique_ptr<RowReader> rows, std::stop_token stop) {

@@ -1,7 +1,7 @@
 // Rows of our process as a table function of DuckDB: millrace_rows(id).
 //
-// Not duckdb_arrow_scan: its stream gets neither the projection nor the filter that DuckDB believes it has applied,
-// and an error of the reader would come back as text only.
+// Not duckdb_arrow_scan: its stream gets neither the projection nor the filter that DuckDB believes
+// it has applied, and an error of the reader would come back as text only.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ class BoundRows {
   // Adds the table function to the engine.
   Status Register(_duckdb_connection* connection);
 
-  // Reads the first batch, whose schema is that of all. kInvalid when there is no batch: nothing is known then.
+  // Reads the first batch, whose schema is that of all. kInvalid when there is no batch: nothing is
+  // known then.
   Result<int64_t> Add(std::unique_ptr<RowReader> rows, std::stop_token stop);
   void Remove(int64_t id);
   // Why reading `id` failed, in the reader's own words; ok when it did not.

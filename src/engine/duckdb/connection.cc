@@ -9,7 +9,7 @@ namespace millrace::duck {
 
 namespace {
 
-struct Answer {                       // owns a result
+struct Answer {  // owns a result
   duckdb_result result{};
   ~Answer() { duckdb_destroy_result(&result); }
 };
@@ -161,7 +161,7 @@ class StreamReader : public RowReader {
     return failed != nullptr ? ErrorOf(failed) : Status::Ok();
   }
 
-  std::unique_ptr<Connection> connection_;   // first: ends last
+  std::unique_ptr<Connection> connection_;  // first: ends last
   Statement statement_;
   Answer answer_;
   duckdb_arrow_options options_ = nullptr;
@@ -171,9 +171,11 @@ class StreamReader : public RowReader {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::Open(_duckdb_database* database, Interrupter& interrupter) {
+Result<std::unique_ptr<Connection>> Connection::Open(_duckdb_database* database,
+                                                     Interrupter& interrupter) {
   duckdb_connection handle = nullptr;
-  if (duckdb_connect(database, &handle) != DuckDBSuccess) return Internal("the engine refused a connection");
+  if (duckdb_connect(database, &handle) != DuckDBSuccess)
+    return Internal("the engine refused a connection");
   return std::unique_ptr<Connection>(new Connection(handle, interrupter));
 }
 
@@ -186,9 +188,11 @@ Result<int64_t> Connection::Run(const std::string& sql, std::stop_token stop) {
   if (duckdb_query(handle_, sql.c_str(), &answer.result) != DuckDBSuccess) {
     return Failure(duckdb_result_error(&answer.result), stop);
   }
-  // CREATE TABLE AS and COPY answer with one BIGINT; duckdb_rows_changed counts INSERT and the like only.
+  // CREATE TABLE AS and COPY answer with one BIGINT; duckdb_rows_changed counts INSERT and the like
+  // only.
   int64_t changed = 0;
-  if (duckdb_column_count(&answer.result) == 1 && duckdb_column_type(&answer.result, 0) == DUCKDB_TYPE_BIGINT) {
+  if (duckdb_column_count(&answer.result) == 1 &&
+      duckdb_column_type(&answer.result, 0) == DUCKDB_TYPE_BIGINT) {
     TRY(ForChunks(answer, stop, [&](duckdb_data_chunk chunk, idx_t) {
       changed = NumberAt<int64_t>(duckdb_data_chunk_get_vector(chunk, 0), 0);
     }));
@@ -208,7 +212,8 @@ Result<std::vector<TextRow>> Connection::Texts(const std::string& sql, std::stop
     idx_t columns = duckdb_data_chunk_get_column_count(chunk);
     for (idx_t row = 0; row < count; ++row) {
       TextRow texts(columns);
-      for (idx_t i = 0; i < columns; ++i) texts[i] = TextAt(duckdb_data_chunk_get_vector(chunk, i), row);
+      for (idx_t i = 0; i < columns; ++i)
+        texts[i] = TextAt(duckdb_data_chunk_get_vector(chunk, i), row);
       rows.push_back(std::move(texts));
     }
   }));
@@ -229,7 +234,8 @@ Result<std::vector<WrittenFile>> Connection::Copy(const std::string& sql, std::s
   return files;
 }
 
-Result<std::unique_ptr<RowReader>> Connection::Stream(std::unique_ptr<Connection> connection, const std::string& sql,
+Result<std::unique_ptr<RowReader>> Connection::Stream(std::unique_ptr<Connection> connection,
+                                                      const std::string& sql,
                                                       std::stop_token stop) {
   if (stop.stop_requested()) return Canceled();
   auto reader = std::make_unique<StreamReader>(std::move(connection));
@@ -242,17 +248,20 @@ Prepared Connection::Prepare(const std::string& sql) {
   Statement statement;
   if (duckdb_prepare(handle_, sql.c_str(), &statement.handle) != DuckDBSuccess) {
     const char* error = duckdb_prepare_error(statement.handle);
-    prepared.error = ParseEngineError(error != nullptr ? error : "the statement cannot be prepared");
+    prepared.error =
+        ParseEngineError(error != nullptr ? error : "the statement cannot be prepared");
     return prepared;
   }
-  prepared.is_select = duckdb_prepared_statement_type(statement.handle) == DUCKDB_STATEMENT_TYPE_SELECT;
+  prepared.is_select =
+      duckdb_prepared_statement_type(statement.handle) == DUCKDB_STATEMENT_TYPE_SELECT;
   idx_t count = duckdb_prepared_statement_column_count(statement.handle);
   for (idx_t i = 0; i < count; ++i) {
     const char* name = duckdb_prepared_statement_column_name(statement.handle, i);
     duckdb_logical_type type = duckdb_prepared_statement_column_logical_type(statement.handle, i);
     LakeType lake = ToLakeType(type);
     duckdb_destroy_logical_type(&type);
-    prepared.columns.push_back({name != nullptr ? name : "", std::move(lake.type), lake.exact, lake.untyped});
+    prepared.columns.push_back(
+        {name != nullptr ? name : "", std::move(lake.type), lake.exact, lake.untyped});
     duckdb_free(const_cast<char*>(name));
   }
   return prepared;

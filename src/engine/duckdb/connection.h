@@ -25,9 +25,9 @@ using TextRow = std::vector<std::optional<std::string>>;
 // A column of a statement's result, in DuckDB's type and in the lake's.
 struct ResultColumn {
   std::string name;
-  Type type;                 // the lake's
-  bool exact = true;         // DuckDB's type is the lake's: no cast needed
-  bool untyped = false;      // NULL without a type: a VARCHAR in the lake
+  Type type;             // the lake's
+  bool exact = true;     // DuckDB's type is the lake's: no cast needed
+  bool untyped = false;  // NULL without a type: a VARCHAR in the lake
 };
 
 struct Prepared {
@@ -40,37 +40,43 @@ struct Prepared {
 struct WrittenFile {
   std::string path;
   int64_t rows = 0, size = 0;
-  struct Pair { std::string key; std::optional<std::string> value; };
-  std::vector<std::pair<std::string, std::vector<Pair>>> columns;   // column path → its statistics
+  struct Pair {
+    std::string key;
+    std::optional<std::string> value;
+  };
+  std::vector<std::pair<std::string, std::vector<Pair>>> columns;  // column path → its statistics
   std::vector<Pair> partition;
 };
 
 class Connection {
  public:
-  static Result<std::unique_ptr<Connection>> Open(_duckdb_database* database, Interrupter& interrupter);
+  static Result<std::unique_ptr<Connection>> Open(_duckdb_database* database,
+                                                  Interrupter& interrupter);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Runs to the end; rows are dropped. Returns how many rows the statement made or wrote. Several statements may stand
-  // in it when stop cannot be requested.
+  // Runs to the end; rows are dropped. Returns how many rows the statement made or wrote. Several
+  // statements may stand in it when stop cannot be requested.
   Result<int64_t> Run(const std::string& sql, std::stop_token stop = {});
   // All rows; every column must be a VARCHAR.
   Result<std::vector<TextRow>> Texts(const std::string& sql, std::stop_token stop = {});
   // COPY … RETURN_STATS.
   Result<std::vector<WrittenFile>> Copy(const std::string& sql, std::stop_token stop);
-  // Rows as they come. The reader keeps this connection busy: nothing else may run on it until the reader is gone.
-  static Result<std::unique_ptr<RowReader>> Stream(std::unique_ptr<Connection> connection, const std::string& sql,
-                                                   std::stop_token stop);
+  // Rows as they come. The reader keeps this connection busy: nothing else may run on it until the
+  // reader is gone.
+  static Result<std::unique_ptr<RowReader>> Stream(std::unique_ptr<Connection> connection,
+                                                   const std::string& sql, std::stop_token stop);
   // Parses, binds and plans one statement. Never runs it.
   Prepared Prepare(const std::string& sql);
 
   _duckdb_connection* handle() const { return handle_; }
-  double Progress() const;   // 0 to 1, or -1; any thread
+  double Progress() const;  // 0 to 1, or -1; any thread
   Interrupter& interrupter() const { return interrupter_; }
 
  private:
-  Connection(_duckdb_connection* handle, Interrupter& interrupter) : handle_(handle), interrupter_(interrupter) {}
+  Connection(_duckdb_connection* handle, Interrupter& interrupter)
+      : handle_(handle), interrupter_(interrupter) {}
 
   _duckdb_connection* handle_;
   Interrupter& interrupter_;

@@ -15,7 +15,8 @@ namespace {
 constexpr int kMaxErrors = 20;
 constexpr std::string_view kStandIn = "NULL";
 
-// The statement in which faulty names were replaced by NULL, so that DuckDB goes on to the next fault.
+// The statement in which faulty names were replaced by NULL, so that DuckDB goes on to the next
+// fault.
 class Mended {
  public:
   explicit Mended(std::string text) : text_(std::move(text)) {}
@@ -26,7 +27,8 @@ class Mended {
   // Where an offset into the mended text was in the first one.
   size_t Original(size_t offset) const {
     for (auto edit = edits_.rbegin(); edit != edits_.rend(); ++edit) {
-      if (offset > edit->at) offset = static_cast<size_t>(static_cast<int64_t>(offset) - edit->growth);
+      if (offset > edit->at)
+        offset = static_cast<size_t>(static_cast<int64_t>(offset) - edit->growth);
     }
     return offset;
   }
@@ -34,12 +36,16 @@ class Mended {
   void Replace(size_t begin, size_t end) {
     std::string filler(kStandIn);
     if (filler.size() < end - begin) filler.resize(end - begin, ' ');
-    edits_.push_back({begin, static_cast<int64_t>(filler.size()) - static_cast<int64_t>(end - begin)});
+    edits_.push_back(
+        {begin, static_cast<int64_t>(filler.size()) - static_cast<int64_t>(end - begin)});
     text_.replace(begin, end - begin, filler);
   }
 
  private:
-  struct Edit { size_t at; int64_t growth; };
+  struct Edit {
+    size_t at;
+    int64_t growth;
+  };
   std::string text_;
   std::vector<Edit> edits_;
 };
@@ -77,7 +83,9 @@ std::vector<SqlError> MissingTables(Connection& connection, const std::string& s
   std::vector<std::string> names(known.begin(), known.end());
   for (const TableRef& table : facts->tables) {
     if (known.contains(ToLower(table.name))) continue;
-    SqlError error{.message = "unknown table '" + table.name + "'", .offset = table.offset, .kind = "table",
+    SqlError error{.message = "unknown table '" + table.name + "'",
+                   .offset = table.offset,
+                   .kind = "table",
                    .name = table.name};
     std::string closest = Closest(table.name, names);
     if (!closest.empty()) error.candidates.push_back(std::move(closest));
@@ -96,20 +104,24 @@ void FindDuplicates(Description& out) {
   std::set<std::string> seen;
   for (const Column& column : out.schema.columns) {
     if (seen.insert(ToLower(column.name)).second || column.name == kStandIn) continue;
-    out.errors.push_back({.message = "two columns are named '" + column.name + "'; rename one with AS",
-                          .kind = "duplicate", .name = column.name});
+    out.errors.push_back(
+        {.message = "two columns are named '" + column.name + "'; rename one with AS",
+         .kind = "duplicate",
+         .name = column.name});
   }
 }
 
-void TakeSchema(Connection& connection, const std::string& sql, const std::vector<ResultColumn>& columns,
-                bool mended, Description& out) {
-  for (const ResultColumn& column : columns) out.schema.columns.push_back({column.name, column.type, true});
+void TakeSchema(Connection& connection, const std::string& sql,
+                const std::vector<ResultColumn>& columns, bool mended, Description& out) {
+  for (const ResultColumn& column : columns)
+    out.schema.columns.push_back({column.name, column.type, true});
   if (!mended) return;
   // A stand-in lost its name: take the one that the statement gives it.
   Result<StatementFacts> facts = ReadStatement(connection, sql);
   if (!facts.ok() || facts->outputs.size() != columns.size()) return;
   for (size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].name == kStandIn && !facts->outputs[i].empty()) out.schema.columns[i].name = facts->outputs[i];
+    if (columns[i].name == kStandIn && !facts->outputs[i].empty())
+      out.schema.columns[i].name = facts->outputs[i];
   }
 }
 

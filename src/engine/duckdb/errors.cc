@@ -114,7 +114,8 @@ void DescribeByWords(const EngineError& error, SqlError& out) {
     out.kind = "group";
     out.name = Quoted(text);
     out.message = "column '" + out.name + "' is neither in GROUP BY nor in an aggregate function";
-  } else if (Contains(text, " in EXCLUDE list not found") || Contains(text, " in REPLACE list not found")) {
+  } else if (Contains(text, " in EXCLUDE list not found") ||
+             Contains(text, " in REPLACE list not found")) {
     out.kind = "column";
     out.name = Quoted(text);
     out.message = "unknown column '" + out.name + "'";
@@ -136,7 +137,8 @@ EngineError ParseEngineError(std::string_view text) {
   error.entry = Text(json, "type");
   error.call = Text(json, "call");
   std::string position = Text(json, "position");
-  if (!position.empty() && position.size() < 10 && std::isdigit(static_cast<unsigned char>(position[0]))) {
+  if (!position.empty() && position.size() < 10 &&
+      std::isdigit(static_cast<unsigned char>(position[0]))) {
     error.position = std::stoul(position);
   }
   std::string candidates = Text(json, "candidates");
@@ -146,8 +148,10 @@ EngineError ParseEngineError(std::string_view text) {
     std::string one;
     for (char c : candidates) {
       depth += c == '(' ? 1 : c == ')' ? -1 : 0;
-      if (c == ',' && depth == 0) error.candidates.push_back(std::exchange(one, ""));
-      else one += c;
+      if (c == ',' && depth == 0)
+        error.candidates.push_back(std::exchange(one, ""));
+      else
+        one += c;
     }
     error.candidates.push_back(one);
   }
@@ -158,7 +162,8 @@ Status ToStatus(const EngineError& error) {
   const std::string& type = error.type;
   std::string line = FirstLine(error.message);
   if (type == "Interrupt" || type == "INTERRUPT") return Canceled();
-  if (Contains(error.message, "No space left on device") || Contains(error.message, "Disk quota exceeded")) {
+  if (Contains(error.message, "No space left on device") ||
+      Contains(error.message, "Disk quota exceeded")) {
     return {Code::kExhausted, line, "free space on the disk, or move the lake or the spill folder"};
   }
   if (type == "Out of Memory") {
@@ -169,16 +174,20 @@ Status ToStatus(const EngineError& error) {
             "raise engine.memory_limit, lower engine.threads, or let fewer tasks run at once"};
   }
   if (type == "IO") {
-    if (Contains(error.message, "No such file") || Contains(error.message, "No files found")) return NotFound(line);
+    if (Contains(error.message, "No such file") || Contains(error.message, "No files found"))
+      return NotFound(line);
     if (Contains(error.message, "Permission denied") || Contains(error.message, "Is a directory") ||
         Contains(error.message, "Read-only file system")) {
       return Invalid(line);
     }
     return {Code::kUnavailable, line};
   }
-  if (type == "HTTP" || type == "Connection" || type == "Network") return {Code::kUnavailable, line};
-  if (type == "INTERNAL" || type == "FATAL" || type == "Internal" || type == "Fatal") return Internal(line);
-  if (type == "Conversion" || type == "Out of Range" || type == "Divide by Zero" || type == "Constraint") {
+  if (type == "HTTP" || type == "Connection" || type == "Network")
+    return {Code::kUnavailable, line};
+  if (type == "INTERNAL" || type == "FATAL" || type == "Internal" || type == "Fatal")
+    return Internal(line);
+  if (type == "Conversion" || type == "Out of Range" || type == "Divide by Zero" ||
+      type == "Constraint") {
     bool cast = type == "Conversion" || Contains(line, "cast");
     return {Code::kRejected, line, cast ? "TRY_CAST gives NULL where a value does not fit" : ""};
   }

@@ -63,7 +63,8 @@ fs::path ExtensionFolder() {
   if (const char* folder = std::getenv("MILLRACE_EXTENSIONS")) return folder;
   std::error_code error;
   fs::path program = fs::read_symlink("/proc/self/exe", error);
-  for (const char* candidate : {"lib/extensions", "../lib/extensions", "../lib/millrace/extensions"}) {
+  for (const char* candidate :
+       {"lib/extensions", "../lib/extensions", "../lib/millrace/extensions"}) {
     fs::path folder = program.parent_path() / candidate;
     if (fs::is_directory(folder, error)) return folder;
   }
@@ -89,7 +90,8 @@ Settings SettingsFrom(const EngineOptions& options, const std::string& spill_fol
 
 Result<duckdb_database> OpenDatabase(const Settings& settings) {
   duckdb_config config = nullptr;
-  if (duckdb_create_config(&config) != DuckDBSuccess) return Internal("the engine refused a configuration");
+  if (duckdb_create_config(&config) != DuckDBSuccess)
+    return Internal("the engine refused a configuration");
   Status status;
   for (const auto& [key, value] : settings) {
     if (status.ok() && duckdb_set_config(config, key.c_str(), value.c_str()) != DuckDBSuccess) {
@@ -99,7 +101,8 @@ Result<duckdb_database> OpenDatabase(const Settings& settings) {
   duckdb_database database = nullptr;
   char* error = nullptr;
   if (status.ok() && duckdb_open_ext(":memory:", &database, config, &error) != DuckDBSuccess) {
-    status = ToStatus(ParseEngineError(error != nullptr ? error : "no reason given")).In("opening the engine");
+    status = ToStatus(ParseEngineError(error != nullptr ? error : "no reason given"))
+                 .In("opening the engine");
   }
   duckdb_free(error);
   duckdb_destroy_config(&config);
@@ -111,7 +114,8 @@ Result<duckdb_database> OpenDatabase(const Settings& settings) {
 
 int64_t PhysicalMemory() {
   int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  std::vector<std::string> limits = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+  std::vector<std::string> limits = {"/sys/fs/cgroup/memory.max",
+                                     "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
   // Inside the group's own folder, and every one above it.
   for (std::string group = ControlGroup(); group.size() > 1; group.resize(group.rfind('/'))) {
     limits.push_back("/sys/fs/cgroup" + group + "/memory.max");
@@ -126,14 +130,17 @@ Result<std::shared_ptr<Instance>> Instance::Open(const EngineOptions& options) {
   std::shared_ptr<Instance> instance(new Instance());
   fs::path root = SpillRoot(options);
   std::error_code ignored;
-  fs::create_directories(root, ignored);   // DuckDB makes only the last folder, and says so when it cannot
+  fs::create_directories(root,
+                         ignored);  // DuckDB makes only the last folder, and says so when it cannot
   RemoveLeftovers(root);
   instance->spill_folder_ = root / std::to_string(getpid());
   instance->database_ = TRY(OpenDatabase(SettingsFrom(options, instance->spill_folder_)));
   instance->own_ = TRY(instance->Connect("memory"));
   if (options.spill_limit > 0) {
-    // Only as a statement: given with the configuration, DuckDB 1.5.5 shows the limit and does not keep it.
-    TRY(instance->own_->Run("SET max_temp_directory_size = '" + std::to_string(options.spill_limit) + "B'"));
+    // Only as a statement: given with the configuration, DuckDB 1.5.5 shows the limit and does not
+    // keep it.
+    TRY(instance->own_->Run("SET max_temp_directory_size = '" +
+                            std::to_string(options.spill_limit) + "B'"));
   }
   TRY(instance->bound_rows_.Register(instance->own_->handle()));
   return instance;
@@ -145,15 +152,17 @@ Instance::~Instance() {
   if (spill_folder_.empty()) return;
   std::error_code ignored;
   fs::remove_all(spill_folder_, ignored);
-  fs::remove(fs::path(spill_folder_).parent_path(), ignored);   // only if empty
+  fs::remove(fs::path(spill_folder_).parent_path(), ignored);  // only if empty
 }
 
 Result<std::unique_ptr<Connection>> Instance::Connect(const std::string& database) {
   std::unique_ptr<Connection> connection = TRY(Connection::Open(database_, interrupter_));
-  // UTC: other readers refuse Parquet timestamps with another zone. The progress bar is never printed; without it
-  // DuckDB does not count.
-  TRY(connection->Run("SET errors_as_json = true; SET TimeZone = 'UTC'; SET enable_progress_bar = true; "
-                      "SET enable_progress_bar_print = false; USE " + SqlName(database)));
+  // UTC: other readers refuse Parquet timestamps with another zone. The progress bar is never
+  // printed; without it DuckDB does not count.
+  TRY(connection->Run(
+      "SET errors_as_json = true; SET TimeZone = 'UTC'; SET enable_progress_bar = true; "
+      "SET enable_progress_bar_print = false; USE " +
+      SqlName(database)));
   return connection;
 }
 
@@ -163,7 +172,8 @@ Status Instance::LoadDelta() {
   Result<int64_t> loaded = own_->Run("LOAD delta");
   if (!loaded.ok()) {
     return Invalid("the delta extension cannot be loaded: " + loaded.status().message(),
-                   "it belongs into lib/extensions beside the program, or into the folder MILLRACE_EXTENSIONS names");
+                   "it belongs into lib/extensions beside the program, or into the folder "
+                   "MILLRACE_EXTENSIONS names");
   }
   delta_loaded_ = true;
   return Status::Ok();

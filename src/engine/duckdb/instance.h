@@ -20,7 +20,8 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // A connection with the settings that every connection needs. `database`: what unqualified names mean.
+  // A connection with the settings that every connection needs. `database`: what unqualified names
+  // mean.
   Result<std::unique_ptr<Connection>> Connect(const std::string& database);
   std::string NextName() { return "session_" + std::to_string(++sessions_); }
   BoundRows& bound_rows() { return bound_rows_; }
@@ -33,8 +34,8 @@ class Instance {
   BoundRows bound_rows_;
   Interrupter interrupter_;
   _duckdb_database* database_ = nullptr;
-  std::unique_ptr<Connection> own_;      // keeps the instance open; converts Arrow
-  std::string spill_folder_;             // of this process
+  std::unique_ptr<Connection> own_;  // keeps the instance open; converts Arrow
+  std::string spill_folder_;         // of this process
   std::atomic<int64_t> sessions_{0};
   std::mutex delta_mutex_;
   bool delta_loaded_ = false;

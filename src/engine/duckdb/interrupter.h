@@ -12,13 +12,14 @@ struct _duckdb_connection;
 
 namespace millrace::duck {
 
-// An interruption that comes before DuckDB has begun a statement is forgotten by it. So one thread repeats it until
-// the statement has ended.
+// An interruption that comes before DuckDB has begun a statement is forgotten by it. So one thread
+// repeats it until the statement has ended.
 class Interrupter {
  public:
   Interrupter();
 
-  // While it lives, a stop request interrupts what the connection runs. Costs next to nothing without a stop token.
+  // While it lives, a stop request interrupts what the connection runs. Costs next to nothing
+  // without a stop token.
   class Watch {
    public:
     Watch(Interrupter& owner, _duckdb_connection* connection, std::stop_token stop);
@@ -41,13 +42,13 @@ class Interrupter {
 
  private:
   void Work(std::stop_token ended);
-  bool InterruptStopped();   // with mutex_ held; whether there were any
+  bool InterruptStopped();  // with mutex_ held; whether there were any
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<Watch*> watches_;
   bool woken_ = false;
-  std::jthread thread_;      // last: ends first
+  std::jthread thread_;  // last: ends first
 };
 
 }  // namespace millrace::duck

@@ -43,7 +43,8 @@ std::string CopyToParquet(const std::string& select, const ParquetOptions& optio
   std::string compression = options.compression == "none" ? "uncompressed" : options.compression;
   std::string sql = "COPY (" + select + "\n) TO " + SqlLiteral(options.folder) +
                     " (FORMAT parquet, RETURN_STATS, OVERWRITE_OR_IGNORE true, COMPRESSION " +
-                    SqlLiteral(compression) + ", FILENAME_PATTERN " + SqlLiteral(options.prefix + "{i}");
+                    SqlLiteral(compression) + ", FILENAME_PATTERN " +
+                    SqlLiteral(options.prefix + "{i}");
   if (options.partition_by.empty()) {
     sql += ", WRITE_EMPTY_FILE false, FILE_SIZE_BYTES " + std::to_string(options.target_file_size);
   } else {
@@ -61,8 +62,9 @@ ParquetFile ToParquetFile(WrittenFile written, const ParquetOptions& options) {
     if (name) file.columns.emplace(*std::move(name), ToStats(pairs));
   }
   for (const std::string& column : options.partition_by) {
-    auto found = std::find_if(written.partition.begin(), written.partition.end(),
-                              [&](const WrittenFile::Pair& pair) { return ToLower(pair.key) == ToLower(column); });
+    auto found = std::find_if(
+        written.partition.begin(), written.partition.end(),
+        [&](const WrittenFile::Pair& pair) { return ToLower(pair.key) == ToLower(column); });
     if (found != written.partition.end() && found->value) {
       file.partition.emplace(column, *found->value);
     } else {
@@ -72,14 +74,18 @@ ParquetFile ToParquetFile(WrittenFile written, const ParquetOptions& options) {
   return file;
 }
 
-Result<std::string> CopyToFile(const std::string& select, const std::string& path, std::string_view format,
+Result<std::string> CopyToFile(const std::string& select, const std::string& path,
+                               std::string_view format,
                                const std::map<std::string, std::string>& options) {
   static const std::map<std::string, std::string, std::less<>> kFormats = {
-      {"csv", "FORMAT csv"}, {"json", "FORMAT json, ARRAY true"}, {"ndjson", "FORMAT json"},
+      {"csv", "FORMAT csv"},
+      {"json", "FORMAT json, ARRAY true"},
+      {"ndjson", "FORMAT json"},
       {"parquet", "FORMAT parquet"}};
   auto found = kFormats.find(format);
   if (found == kFormats.end()) {
-    return Invalid("unknown format '" + std::string(format) + "'", "one of csv, json, ndjson, parquet");
+    return Invalid("unknown format '" + std::string(format) + "'",
+                   "one of csv, json, ndjson, parquet");
   }
   std::string sql = "COPY (" + select + "\n) TO " + SqlLiteral(path) + " (" + found->second;
   for (const auto& [key, value] : options) {

@@ -15,7 +15,8 @@ std::string CopyToParquet(const std::string& select, const ParquetOptions& optio
 ParquetFile ToParquetFile(WrittenFile written, const ParquetOptions& options);
 
 // kInvalid for a format or an option that there is not.
-Result<std::string> CopyToFile(const std::string& select, const std::string& path, std::string_view format,
+Result<std::string> CopyToFile(const std::string& select, const std::string& path,
+                               std::string_view format,
                                const std::map<std::string, std::string>& options);
 
 }  // namespace millrace::duck

@@ -14,10 +14,22 @@ namespace millrace::duck {
 namespace {
 
 // Functions whose answer differs at each call and that FixTime does not shadow.
-const std::set<std::string> kVolatile = {
-    "random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "setseed", "nextval", "currval", "txid_current",
-    "current_query", "current_query_id", "current_transaction_id", "current_connection_id", "get_current_timestamp_ns",
-    "pg_backend_pid", "version_time"};
+const std::set<std::string> kVolatile = {"random",
+                                         "uuid",
+                                         "uuidv4",
+                                         "uuidv7",
+                                         "gen_random_uuid",
+                                         "setseed",
+                                         "nextval",
+                                         "currval",
+                                         "txid_current",
+                                         "current_query",
+                                         "current_query_id",
+                                         "current_transaction_id",
+                                         "current_connection_id",
+                                         "get_current_timestamp_ns",
+                                         "pg_backend_pid",
+                                         "version_time"};
 
 std::string Casted(const std::vector<ResultColumn>& columns, const std::string& sql) {
   std::vector<std::string> names, items;
@@ -25,10 +37,12 @@ std::string Casted(const std::vector<ResultColumn>& columns, const std::string& 
     // Positions, not names: two columns of the statement may share one.
     std::string position = "c" + std::to_string(i);
     names.push_back(position);
-    std::string value = columns[i].exact ? position : "CAST(" + position + " AS " + columns[i].type.ToSql() + ")";
+    std::string value =
+        columns[i].exact ? position : "CAST(" + position + " AS " + columns[i].type.ToSql() + ")";
     items.push_back(value + " AS " + SqlName(columns[i].name));
   }
-  return "SELECT " + Join(items, ", ") + " FROM (" + sql + "\n) AS millrace_rows_(" + Join(names, ", ") + ")";
+  return "SELECT " + Join(items, ", ") + " FROM (" + sql + "\n) AS millrace_rows_(" +
+         Join(names, ", ") + ")";
 }
 
 }  // namespace
@@ -39,14 +53,17 @@ std::string QuoteTable(std::string_view name) {
   return SqlName(name.substr(0, dot)) + "." + SqlName(name.substr(dot + 1));
 }
 
-DuckSession::DuckSession(std::shared_ptr<Instance> instance, std::string label, std::string database)
+DuckSession::DuckSession(std::shared_ptr<Instance> instance, std::string label,
+                         std::string database)
     : instance_(std::move(instance)), label_(std::move(label)), database_(std::move(database)) {}
 
-Result<std::unique_ptr<Session>> DuckSession::Open(std::shared_ptr<Instance> instance, std::string label) {
+Result<std::unique_ptr<Session>> DuckSession::Open(std::shared_ptr<Instance> instance,
+                                                   std::string label) {
   std::string database = instance->NextName();
   std::unique_ptr<DuckSession> session(new DuckSession(instance, std::move(label), database));
   session->connection_ = TRY(instance->Connect("memory"));
-  TRY(session->connection_->Run("ATTACH ':memory:' AS " + SqlName(database) + "; USE " + SqlName(database)));
+  TRY(session->connection_->Run("ATTACH ':memory:' AS " + SqlName(database) + "; USE " +
+                                SqlName(database)));
   return std::unique_ptr<Session>(std::move(session));
 }
 
@@ -103,11 +120,13 @@ Status DuckSession::Explain(const Status& status) {
   return status;
 }
 
-Status DuckSession::Bind(std::string_view name, std::unique_ptr<RowReader> rows, std::stop_token stop) {
+Status DuckSession::Bind(std::string_view name, std::unique_ptr<RowReader> rows,
+                         std::stop_token stop) {
   int64_t id = TRY(instance_->bound_rows().Add(std::move(rows), stop));
   std::string quoted = TRY(Claim(name));
   relations_[ToLower(name)] = {Kind::kView, id};
-  TRY(connection_->Run("CREATE VIEW " + quoted + " AS SELECT * FROM millrace_rows(" + std::to_string(id) + ")"));
+  TRY(connection_->Run("CREATE VIEW " + quoted + " AS SELECT * FROM millrace_rows(" +
+                       std::to_string(id) + ")"));
   return Status::Ok();
 }
 
@@ -122,7 +141,8 @@ Status DuckSession::Define(std::string_view name, const Sql& sql) {
 Status DuckSession::DefineEmpty(std::string_view name, const Schema& schema) {
   std::vector<std::string> columns;
   for (const Column& column : schema.columns) {
-    columns.push_back(SqlName(column.name) + " " + column.type.ToSql() + (column.nullable ? "" : " NOT NULL"));
+    columns.push_back(SqlName(column.name) + " " + column.type.ToSql() +
+                      (column.nullable ? "" : " NOT NULL"));
   }
   if (columns.empty()) return Invalid("a table without columns: " + std::string(name));
   std::string quoted = TRY(Claim(name));
@@ -131,7 +151,8 @@ Status DuckSession::DefineEmpty(std::string_view name, const Schema& schema) {
   return Status::Ok();
 }
 
-Result<int64_t> DuckSession::Materialize(std::string_view name, const Sql& sql, std::stop_token stop) {
+Result<int64_t> DuckSession::Materialize(std::string_view name, const Sql& sql,
+                                         std::stop_token stop) {
   std::string text = TRY(Check(sql)).text;
   std::string quoted = TRY(Claim(name));
   Result<int64_t> rows = connection_->Run("CREATE TABLE " + quoted + " AS " + text, stop);
@@ -182,13 +203,14 @@ Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_
 
 Result<std::vector<TextRow>> DuckSession::Collect(const Sql& sql, std::stop_token stop) {
   std::string text = TRY(Check(sql)).text;
-  Result<std::vector<TextRow>> rows =
-      connection_->Texts("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (" + text + "\n) AS millrace_rows_", stop);
+  Result<std::vector<TextRow>> rows = connection_->Texts(
+      "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (" + text + "\n) AS millrace_rows_", stop);
   if (!rows.ok()) return Explain(rows.status());
   return rows;
 }
 
-Result<std::vector<ParquetFile>> DuckSession::WriteParquet(const Sql& sql, const ParquetOptions& options,
+Result<std::vector<ParquetFile>> DuckSession::WriteParquet(const Sql& sql,
+                                                           const ParquetOptions& options,
                                                            std::stop_token stop) {
   std::string text = TRY(InLakeTypes(sql));
   Result<std::vector<WrittenFile>> written = connection_->Copy(CopyToParquet(text, options), stop);
@@ -198,8 +220,10 @@ Result<std::vector<ParquetFile>> DuckSession::WriteParquet(const Sql& sql, const
   return files;
 }
 
-Result<int64_t> DuckSession::WriteFile(const Sql& sql, const std::string& path, std::string_view format,
-                                       const std::map<std::string, std::string>& options, std::stop_token stop) {
+Result<int64_t> DuckSession::WriteFile(const Sql& sql, const std::string& path,
+                                       std::string_view format,
+                                       const std::map<std::string, std::string>& options,
+                                       std::stop_token stop) {
   std::string text = TRY(Check(sql)).text;
   std::string copy = TRY(CopyToFile(text, path, format, options));
   Result<int64_t> rows = connection_->Run(copy, stop);
@@ -209,25 +233,35 @@ Result<int64_t> DuckSession::WriteFile(const Sql& sql, const std::string& path, 
 
 Result<Sql> DuckSession::ForeignDelta(const std::string& uri, int64_t version) {
   TRY(instance_->LoadDelta());
-  return Sql{"SELECT * FROM delta_scan(" + SqlLiteral(uri) + ", version := " + std::to_string(version) + ")"};
+  return Sql{"SELECT * FROM delta_scan(" + SqlLiteral(uri) +
+             ", version := " + std::to_string(version) + ")"};
 }
 
 Status DuckSession::FixTime(Time now, uint64_t seed) {
-  std::string text = FormatTime(now);                     // "2026-11-21T06:50:52.123456Z"
+  std::string text = FormatTime(now);  // "2026-11-21T06:50:52.123456Z"
   std::string stamp = "TIMESTAMPTZ '" + text + "'";
   std::string local = "TIMESTAMP '" + text.substr(0, text.size() - 1) + "'";
   std::string date = "DATE '" + text.substr(0, 10) + "'";
   std::string time = "TIME '" + text.substr(11, text.size() - 12) + "'";
   std::vector<std::pair<const char*, std::string>> macros = {
-      {"now()", stamp}, {"get_current_timestamp()", stamp}, {"current_timestamp()", stamp},
-      {"transaction_timestamp()", stamp}, {"current_localtimestamp()", local}, {"localtimestamp()", local},
-      {"current_date()", date}, {"today()", date}, {"current_localtime()", time}, {"localtime()", time},
-      {"get_current_time()", "CAST(" + time + " AS TIMETZ)"}, {"current_time()", "CAST(" + time + " AS TIMETZ)"}};
+      {"now()", stamp},
+      {"get_current_timestamp()", stamp},
+      {"current_timestamp()", stamp},
+      {"transaction_timestamp()", stamp},
+      {"current_localtimestamp()", local},
+      {"localtimestamp()", local},
+      {"current_date()", date},
+      {"today()", date},
+      {"current_localtime()", time},
+      {"localtime()", time},
+      {"get_current_time()", "CAST(" + time + " AS TIMETZ)"},
+      {"current_time()", "CAST(" + time + " AS TIMETZ)"}};
   std::string sql;
   for (const auto& [call, value] : macros) {
     sql += "CREATE OR REPLACE MACRO " + std::string(call) + " AS " + value + ";";
   }
-  sql += "CREATE OR REPLACE MACRO age(since) AS system.main.age(" + date + "::TIMESTAMP, since::TIMESTAMP), "
+  sql += "CREATE OR REPLACE MACRO age(since) AS system.main.age(" + date +
+         "::TIMESTAMP, since::TIMESTAMP), "
          "(until, since) AS system.main.age(until, since);";
   seed_ = static_cast<double>(seed % 2000001) / 1000000.0 - 1;
   TRY(connection_->Run(sql));

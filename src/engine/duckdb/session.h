@@ -17,10 +17,12 @@ namespace millrace::duck {
 
 class DuckSession : public Session {
  public:
-  static Result<std::unique_ptr<Session>> Open(std::shared_ptr<Instance> instance, std::string label);
+  static Result<std::unique_ptr<Session>> Open(std::shared_ptr<Instance> instance,
+                                               std::string label);
   ~DuckSession() override;
 
-  Status Bind(std::string_view name, std::unique_ptr<RowReader> rows, std::stop_token stop) override;
+  Status Bind(std::string_view name, std::unique_ptr<RowReader> rows,
+              std::stop_token stop) override;
   Status Define(std::string_view name, const Sql& sql) override;
   Status DefineEmpty(std::string_view name, const Schema& schema) override;
   Result<int64_t> Materialize(std::string_view name, const Sql& sql, std::stop_token stop) override;
@@ -35,7 +37,8 @@ class DuckSession : public Session {
   Result<std::vector<ParquetFile>> WriteParquet(const Sql& sql, const ParquetOptions& options,
                                                 std::stop_token stop) override;
   Result<int64_t> WriteFile(const Sql& sql, const std::string& path, std::string_view format,
-                            const std::map<std::string, std::string>& options, std::stop_token stop) override;
+                            const std::map<std::string, std::string>& options,
+                            std::stop_token stop) override;
   Result<Sql> ForeignDelta(const std::string& uri, int64_t version) override;
 
   Status FixTime(Time now, uint64_t seed) override;
@@ -44,12 +47,15 @@ class DuckSession : public Session {
 
  private:
   enum class Kind { kView, kTable };
-  struct Relation { Kind kind; int64_t bound = 0; };   // `bound`: its id among the bound rows
+  struct Relation {
+    Kind kind;
+    int64_t bound = 0;
+  };  // `bound`: its id among the bound rows
 
   DuckSession(std::shared_ptr<Instance> instance, std::string label, std::string database);
 
   struct Statement {
-    std::string text;                          // can be put into another one, before a line end
+    std::string text;  // can be put into another one, before a line end
     std::vector<ResultColumn> columns;
   };
 
@@ -64,7 +70,7 @@ class DuckSession : public Session {
 
   std::shared_ptr<Instance> instance_;
   std::string label_;
-  std::string database_;                       // as attached
+  std::string database_;  // as attached
   std::unique_ptr<Connection> connection_;
   std::map<std::string, Relation> relations_;  // by name in lower case
   std::set<std::string> layers_;               // that were made

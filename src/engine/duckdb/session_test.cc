@@ -42,7 +42,8 @@ class EngineTest : public testing::Test {
     ASSERT_TRUE(engine.ok()) << engine.status().ToString();
     engine_ = std::move(engine).value();
     session_ = Open();
-    folder_ = std::filesystem::temp_directory_path() / ("millrace_engine_test_" + std::to_string(getpid()));
+    folder_ = std::filesystem::temp_directory_path() /
+              ("millrace_engine_test_" + std::to_string(getpid()));
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }
@@ -72,7 +73,8 @@ class EngineTest : public testing::Test {
     EXPECT_TRUE(description.ok()) << description.status().ToString();
     std::vector<std::string> lines;
     for (const SqlError& error : description->errors) {
-      std::string line = (error.offset ? std::to_string(*error.offset) : "-") + " " + error.kind + ": " + error.message;
+      std::string line = (error.offset ? std::to_string(*error.offset) : "-") + " " + error.kind +
+                         ": " + error.message;
       if (!error.candidates.empty()) line += " [" + Join(error.candidates, ", ") + "]";
       lines.push_back(line);
     }
@@ -81,14 +83,16 @@ class EngineTest : public testing::Test {
   std::string SchemaOf(const std::string& sql) {
     Result<Description> description = session_->Describe({sql});
     std::vector<std::string> columns;
-    for (const Column& column : description->schema.columns) columns.push_back(column.name + " " + column.type.ToSql());
+    for (const Column& column : description->schema.columns)
+      columns.push_back(column.name + " " + column.type.ToSql());
     return Join(columns, ", ");
   }
   std::vector<std::string> Tables(const std::string& sql) {
     Result<std::vector<TableRef>> tables = session_->TablesIn({sql});
     if (!tables.ok()) return {tables.status().ToString()};
     std::vector<std::string> lines;
-    for (const TableRef& table : *tables) lines.push_back(std::to_string(table.offset) + " " + table.name);
+    for (const TableRef& table : *tables)
+      lines.push_back(std::to_string(table.offset) + " " + table.name);
     return lines;
   }
 
@@ -113,7 +117,8 @@ TEST_F(EngineTest, ANameCanBecomeAnotherKindOfRelation) {
   ASSERT_TRUE(session_->Define("x.t", {"SELECT 1 AS a"}).ok());
   ASSERT_TRUE(session_->DefineEmpty("x.t", {{{"b", {TypeKind::kDate}}}}).ok());
   EXPECT_EQ(SchemaOf("SELECT * FROM x.t"), "b DATE");
-  Result<int64_t> rows = session_->Materialize("x.t", {"SELECT range AS c FROM range(5) -- the end"}, {});
+  Result<int64_t> rows =
+      session_->Materialize("x.t", {"SELECT range AS c FROM range(5) -- the end"}, {});
   ASSERT_TRUE(rows.ok()) << rows.status().ToString();
   EXPECT_EQ(*rows, 5);
   ASSERT_TRUE(session_->Define("X.T", {"SELECT 7 AS d"}).ok());
@@ -124,9 +129,11 @@ TEST_F(EngineTest, ANameCanBecomeAnotherKindOfRelation) {
 
 TEST_F(EngineTest, DescribeFindsEveryUnknownColumn) {
   ASSERT_TRUE(session_->Define("bronze.x", {"SELECT 1 AS carrier, 'x' AS name"}).ok());
-  EXPECT_EQ(Errors("SELECT carier, nme, carrier FROM bronze.x WHERE q > 1 AND x.zz = 2"),
-            (Lines{"7 column: unknown column 'carier' [carrier, name]", "15 column: unknown column 'nme' [name]",
-                   "48 column: unknown column 'q' [carrier]", "58 column: unknown column 'zz' in 'x'"}));
+  EXPECT_EQ(
+      Errors("SELECT carier, nme, carrier FROM bronze.x WHERE q > 1 AND x.zz = 2"),
+      (Lines{"7 column: unknown column 'carier' [carrier, name]",
+             "15 column: unknown column 'nme' [name]", "48 column: unknown column 'q' [carrier]",
+             "58 column: unknown column 'zz' in 'x'"}));
   EXPECT_EQ(SchemaOf("SELECT carier, carrier FROM bronze.x"), "carier INTEGER, carrier INTEGER");
 }
 
@@ -145,19 +152,21 @@ TEST_F(EngineTest, DescribeFindsEveryMissingTable) {
 TEST_F(EngineTest, DescribeTellsFunctionsTypesAndSyntax) {
   ASSERT_TRUE(session_->Define("t", {"SELECT 1 AS a, 'x' AS b"}).ok());
   EXPECT_EQ(Errors("SELECT uper(b), sum(b), qq FROM t"),
-            (Lines{"7 function: unknown function 'uper' [upper]", "16 type: no function sum(VARCHAR)",
-                   "24 column: unknown column 'qq' [a]"}));
+            (Lines{"7 function: unknown function 'uper' [upper]",
+                   "16 type: no function sum(VARCHAR)", "24 column: unknown column 'qq' [a]"}));
   EXPECT_EQ(Errors("SELECT b + INTERVAL 1 DAY FROM t"),
             Lines{"9 type: operator + does not take (VARCHAR, INTERVAL)"});
   EXPECT_EQ(Errors("SELECT a b c FROM t"), Lines{"11 syntax: syntax error at or near \"c\""});
   EXPECT_EQ(Errors("SELECT a, sum(a) FROM t"),
             Lines{"7 group: column 'a' is neither in GROUP BY nor in an aggregate function"});
-  EXPECT_EQ(Errors("SELECT a, a FROM t"), Lines{"- duplicate: two columns are named 'a'; rename one with AS"});
+  EXPECT_EQ(Errors("SELECT a, a FROM t"),
+            Lines{"- duplicate: two columns are named 'a'; rename one with AS"});
 }
 
 TEST_F(EngineTest, OnlyOneSelectIsAllowed) {
-  for (std::string sql : {"DROP TABLE t", "SELECT 1; SELECT 2", "INSTALL httpfs", "COPY (SELECT 1) TO '/tmp/x.csv'",
-                          "CREATE TABLE t (a INT)", "SET threads = 1", "PIVOT t ON a USING sum(b)", "", "-- nothing"}) {
+  for (std::string sql : {"DROP TABLE t", "SELECT 1; SELECT 2", "INSTALL httpfs",
+                          "COPY (SELECT 1) TO '/tmp/x.csv'", "CREATE TABLE t (a INT)",
+                          "SET threads = 1", "PIVOT t ON a USING sum(b)", "", "-- nothing"}) {
     EXPECT_EQ(session_->TablesIn({sql}).code(), Code::kInvalid) << sql;
     EXPECT_EQ(session_->Query({sql}, {}).code(), Code::kInvalid) << sql;
     EXPECT_EQ(session_->Define("v", {sql}).code(), Code::kInvalid) << sql;
@@ -166,7 +175,8 @@ TEST_F(EngineTest, OnlyOneSelectIsAllowed) {
     ASSERT_TRUE(description.ok()) << sql;
     EXPECT_FALSE(description->ok()) << sql;
   }
-  EXPECT_EQ(session_->TablesIn({"UPDATE t SET a = 1"}).status().hint(), "write SELECT …, WITH … SELECT or VALUES …");
+  EXPECT_EQ(session_->TablesIn({"UPDATE t SET a = 1"}).status().hint(),
+            "write SELECT …, WITH … SELECT or VALUES …");
 }
 
 TEST_F(EngineTest, ClosingABracketDoesNotEscape) {
@@ -175,45 +185,54 @@ TEST_F(EngineTest, ClosingABracketDoesNotEscape) {
 }
 
 TEST_F(EngineTest, TablesAreFoundWithScopes) {
-  EXPECT_EQ(Tables("WITH c AS (SELECT 1 FROM d.e) SELECT a, (SELECT max(q) FROM t2) FROM c JOIN x.y ON c.a = y.b, "
+  EXPECT_EQ(Tables("WITH c AS (SELECT 1 FROM d.e) SELECT a, (SELECT max(q) FROM t2) FROM c JOIN "
+                   "x.y ON c.a = y.b, "
                    "bronze.t WHERE EXISTS (SELECT 1 FROM z)"),
             (Lines{"25 d.e", "60 t2", "76 x.y", "94 bronze.t", "131 z"}));
   EXPECT_EQ(Tables("WITH t AS (SELECT * FROM t) SELECT * FROM t"), Lines{"25 t"});
-  EXPECT_EQ(Tables("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT * FROM r"),
+  EXPECT_EQ(Tables("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) "
+                   "SELECT * FROM r"),
             Lines{});
-  EXPECT_EQ(Tables("SELECT * FROM (WITH c AS (SELECT 1) SELECT * FROM c) JOIN c ON true"), Lines{"58 c"});
+  EXPECT_EQ(Tables("SELECT * FROM (WITH c AS (SELECT 1) SELECT * FROM c) JOIN c ON true"),
+            Lines{"58 c"});
   EXPECT_EQ(Tables("FROM a.b UNION ALL FROM A.B; -- twice"), Lines{"5 a.b"});
   EXPECT_EQ(Tables("SELECT * FROM read_csv('x.csv'), 'y.parquet', range(3)"), Lines{});
   EXPECT_EQ(Tables("SELECT * FROM t PIVOT (sum(x) FOR y IN (1, 2))"), Lines{"14 t"});
 }
 
 TEST_F(EngineTest, VolatileCallsAreNamed) {
-  EXPECT_EQ(*session_->VolatileCalls({"SELECT random(), UUID(), now() FROM range(3) TABLESAMPLE 10%"}),
-            (Lines{"random", "uuid", "sample"}));
+  EXPECT_EQ(
+      *session_->VolatileCalls({"SELECT random(), UUID(), now() FROM range(3) TABLESAMPLE 10%"}),
+      (Lines{"random", "uuid", "sample"}));
   EXPECT_EQ(*session_->VolatileCalls({"SELECT now(), current_date, upper('x')"}), Lines{});
 }
 
 TEST_F(EngineTest, TypesBecomeThoseOfTheLake) {
   const std::string sql =
       "SELECT 1::UTINYINT AS a, 1::UBIGINT AS b, sum(1) AS c, TIME '12:00' AS d, uuid '"
-      "00000000-0000-0000-0000-000000000001' AS e, 'x'::ENUM('x') AS f, INTERVAL 1 DAY AS g, '{}'::JSON AS h, "
-      "TIMESTAMP_NS '2020-01-01 00:00:00.123456789' AS i, {'k': 1::UINTEGER} AS j, [1::UBIGINT] AS k, "
+      "00000000-0000-0000-0000-000000000001' AS e, 'x'::ENUM('x') AS f, INTERVAL 1 DAY AS g, "
+      "'{}'::JSON AS h, "
+      "TIMESTAMP_NS '2020-01-01 00:00:00.123456789' AS i, {'k': 1::UINTEGER} AS j, [1::UBIGINT] AS "
+      "k, "
       "MAP {'x': 1::HUGEINT} AS l, '101'::BIT AS m, array_value(1, 2) AS n, NULL AS o";
   EXPECT_EQ(SchemaOf(sql),
-            "a SMALLINT, b DECIMAL(20,0), c BIGINT, d VARCHAR, e VARCHAR, f VARCHAR, g VARCHAR, h VARCHAR, i TIMESTAMP, "
-            "j STRUCT(\"k\" BIGINT), k DECIMAL(20,0)[], l MAP(VARCHAR, BIGINT), m VARCHAR, n INTEGER[], o INTEGER");
+            "a SMALLINT, b DECIMAL(20,0), c BIGINT, d VARCHAR, e VARCHAR, f VARCHAR, g VARCHAR, h "
+            "VARCHAR, i TIMESTAMP, "
+            "j STRUCT(\"k\" BIGINT), k DECIMAL(20,0)[], l MAP(VARCHAR, BIGINT), m VARCHAR, n "
+            "INTEGER[], o INTEGER");
   auto files = session_->WriteParquet({sql}, {.folder = folder_, .prefix = "p-"}, {});
   ASSERT_TRUE(files.ok()) << files.status().ToString();
   ASSERT_EQ(files->size(), 1u);
-  EXPECT_EQ(SchemaOf("SELECT * FROM read_parquet(" + SqlLiteral((*files)[0].path) + ")"), SchemaOf(sql));
+  EXPECT_EQ(SchemaOf("SELECT * FROM read_parquet(" + SqlLiteral((*files)[0].path) + ")"),
+            SchemaOf(sql));
   EXPECT_EQ(Value("SELECT b, c, d, i, l FROM read_parquet(" + SqlLiteral((*files)[0].path) + ")"),
             "1|1|12:00:00|2020-01-01 00:00:00.123456|{x=1}");
 }
 
 TEST_F(EngineTest, ParquetFilesAreReportedWithStatistics) {
-  auto files = session_->WriteParquet(
-      {"SELECT range AS a, CASE WHEN range % 2 = 0 THEN 'x' || range END AS b, {'q': 1} AS s FROM range(10)"},
-      {.folder = folder_, .prefix = "p-"}, {});
+  auto files = session_->WriteParquet({"SELECT range AS a, CASE WHEN range % 2 = 0 THEN 'x' || "
+                                       "range END AS b, {'q': 1} AS s FROM range(10)"},
+                                      {.folder = folder_, .prefix = "p-"}, {});
   ASSERT_TRUE(files.ok()) << files.status().ToString();
   ASSERT_EQ(files->size(), 1u);
   const ParquetFile& file = files->front();
@@ -230,8 +249,9 @@ TEST_F(EngineTest, ParquetFilesAreReportedWithStatistics) {
 
 TEST_F(EngineTest, NoRowsWriteNoFiles) {
   for (std::vector<std::string> partitions : {Lines{}, Lines{"a"}}) {
-    auto files = session_->WriteParquet({"SELECT range AS a, 1 AS b FROM range(0)"},
-                                        {.folder = folder_, .prefix = "p-", .partition_by = partitions}, {});
+    auto files =
+        session_->WriteParquet({"SELECT range AS a, 1 AS b FROM range(0)"},
+                               {.folder = folder_, .prefix = "p-", .partition_by = partitions}, {});
     ASSERT_TRUE(files.ok()) << files.status().ToString();
     EXPECT_TRUE(files->empty());
     EXPECT_TRUE(std::filesystem::is_empty(folder_));
@@ -239,8 +259,9 @@ TEST_F(EngineTest, NoRowsWriteNoFiles) {
 }
 
 TEST_F(EngineTest, PartitionsAreFolders) {
-  auto files = session_->WriteParquet({"SELECT nullif(range % 3, 1) AS p, 'a b/c=%é' AS q, range AS a FROM range(10)"},
-                                      {.folder = folder_, .prefix = "p-", .partition_by = {"p", "q"}}, {});
+  auto files = session_->WriteParquet(
+      {"SELECT nullif(range % 3, 1) AS p, 'a b/c=%é' AS q, range AS a FROM range(10)"},
+      {.folder = folder_, .prefix = "p-", .partition_by = {"p", "q"}}, {});
   ASSERT_TRUE(files.ok()) << files.status().ToString();
   ASSERT_EQ(files->size(), 3u);
   int64_t rows = 0;
@@ -256,7 +277,8 @@ TEST_F(EngineTest, PartitionsAreFolders) {
 }
 
 TEST_F(EngineTest, QueryGivesArrowRowsAndTheSessionStaysUsable) {
-  auto reader = session_->Query({"SELECT range AS a, 'v' || range AS b FROM range(10000) ORDER BY a"}, {});
+  auto reader =
+      session_->Query({"SELECT range AS a, 'v' || range AS b FROM range(10000) ORDER BY a"}, {});
   ASSERT_TRUE(reader.ok()) << reader.status().ToString();
   int64_t count = 0;
   while (true) {
@@ -273,33 +295,44 @@ TEST_F(EngineTest, QueryGivesArrowRowsAndTheSessionStaysUsable) {
 TEST_F(EngineTest, BoundRowsComeBackTheSame) {
   std::unique_ptr<Session> other = Open();
   const std::string sql =
-      "SELECT range::INTEGER AS i, CASE WHEN range % 7 > 0 THEN 'a longer text ' || range END AS s, range % 2 = 0 AS b, "
-      "[range, NULL] AS l, {'x': range, 'y': 'z' || range} AS st, (range / 4)::DECIMAL(12, 3) AS d, "
-      "TIMESTAMPTZ '2020-01-01 00:00:00+00' + to_seconds(range) AS t, MAP {'k': range} AS m FROM range(20000)";
+      "SELECT range::INTEGER AS i, CASE WHEN range % 7 > 0 THEN 'a longer text ' || range END AS "
+      "s, range % 2 = 0 AS b, "
+      "[range, NULL] AS l, {'x': range, 'y': 'z' || range} AS st, (range / 4)::DECIMAL(12, 3) AS "
+      "d, "
+      "TIMESTAMPTZ '2020-01-01 00:00:00+00' + to_seconds(range) AS t, MAP {'k': range} AS m FROM "
+      "range(20000)";
   auto reader = other->Query({sql}, {});
   ASSERT_TRUE(reader.ok()) << reader.status().ToString();
   Status bound = session_->Bind("input", std::make_unique<Relay>(std::move(reader).value()), {});
   ASSERT_TRUE(bound.ok()) << bound.ToString();
   EXPECT_EQ(SchemaOf("SELECT * FROM input"), SchemaOf(sql));
-  EXPECT_EQ(*session_->Materialize("kept", {"SELECT st, i, s, l, d, b, m, t FROM input WHERE i >= 0"}, {}), 20000);
-  EXPECT_EQ(Value("SELECT count(*) FROM (SELECT i, s, b, l, st, d, t, m FROM kept EXCEPT ALL " + sql + ")"), "0");
+  EXPECT_EQ(*session_->Materialize("kept",
+                                   {"SELECT st, i, s, l, d, b, m, t FROM input WHERE i >= 0"}, {}),
+            20000);
+  EXPECT_EQ(Value("SELECT count(*) FROM (SELECT i, s, b, l, st, d, t, m FROM kept EXCEPT ALL " +
+                  sql + ")"),
+            "0");
   Result<int64_t> again = session_->Materialize("again", {"SELECT * FROM input"}, {});
   EXPECT_EQ(again.code(), Code::kInvalid);
-  EXPECT_NE(again.status().message().find("read once"), std::string::npos) << again.status().ToString();
+  EXPECT_NE(again.status().message().find("read once"), std::string::npos)
+      << again.status().ToString();
 }
 
 TEST_F(EngineTest, AReadersErrorKeepsItsCode) {
   std::unique_ptr<Session> other = Open();
   auto reader = other->Query({"SELECT range AS i FROM range(5000)"}, {});
   Status wanted(Code::kUnavailable, "the broker does not answer", "start it");
-  ASSERT_TRUE(session_->Bind("input", std::make_unique<Relay>(std::move(reader).value(), wanted), {}).ok());
+  ASSERT_TRUE(
+      session_->Bind("input", std::make_unique<Relay>(std::move(reader).value(), wanted), {}).ok());
   Result<int64_t> rows = session_->Materialize("kept", {"SELECT * FROM input"}, {});
   EXPECT_EQ(rows.code(), Code::kUnavailable);
   EXPECT_EQ(rows.status().ToString(), wanted.ToString());
 }
 
 TEST_F(EngineTest, AStopEndsEverythingWithinASecond) {
-  const Sql endless{"SELECT count(*) AS n FROM range(100000000000) a, range(1000) b WHERE (a.range * b.range) % 7 = 3"};
+  const Sql endless{
+      "SELECT count(*) AS n FROM range(100000000000) a, range(1000) b WHERE (a.range * b.range) % "
+      "7 = 3"};
   const Sql rows{"SELECT a.range AS n FROM range(100000000000) a WHERE hash(a.range) % 3 = 0"};
   std::vector<std::function<Status(std::stop_token)>> calls = {
       [&](std::stop_token stop) { return session_->Materialize("t", endless, stop).status(); },
@@ -324,7 +357,7 @@ TEST_F(EngineTest, AStopEndsEverythingWithinASecond) {
     asker.join();
     EXPECT_EQ(status.code(), Code::kCanceled) << status.ToString();
     EXPECT_LT(Milliseconds(asked), 1000);
-    EXPECT_EQ(Value("SELECT 1"), "1");      // the session lives on
+    EXPECT_EQ(Value("SELECT 1"), "1");  // the session lives on
   }
   std::stop_source already;
   already.request_stop();
@@ -352,11 +385,14 @@ TEST_F(EngineTest, ProgressIsTold) {
 TEST_F(EngineTest, TimeIsFixed) {
   Time now = *ParseTime("2021-02-03 04:05:06.789012");
   ASSERT_TRUE(session_->FixTime(now, 42).ok());
-  EXPECT_EQ(Value("SELECT now(), current_timestamp, current_date, today(), localtimestamp, localtime, "
-                  "transaction_timestamp(), get_current_timestamp()"),
-            "2021-02-03 04:05:06.789012+00|2021-02-03 04:05:06.789012+00|2021-02-03|2021-02-03|"
-            "2021-02-03 04:05:06.789012|04:05:06.789012|2021-02-03 04:05:06.789012+00|2021-02-03 04:05:06.789012+00");
-  EXPECT_EQ(Value("SELECT age(DATE '2020-02-03'), age(DATE '2020-03-01', DATE '2020-02-01')"), "1 year|1 month");
+  EXPECT_EQ(
+      Value("SELECT now(), current_timestamp, current_date, today(), localtimestamp, localtime, "
+            "transaction_timestamp(), get_current_timestamp()"),
+      "2021-02-03 04:05:06.789012+00|2021-02-03 04:05:06.789012+00|2021-02-03|2021-02-03|"
+      "2021-02-03 04:05:06.789012|04:05:06.789012|2021-02-03 04:05:06.789012+00|2021-02-03 "
+      "04:05:06.789012+00");
+  EXPECT_EQ(Value("SELECT age(DATE '2020-02-03'), age(DATE '2020-03-01', DATE '2020-02-01')"),
+            "1 year|1 month");
   EXPECT_EQ(SchemaOf("SELECT now() AS a, current_date AS b, localtimestamp AS c"),
             "a TIMESTAMP WITH TIME ZONE, b DATE, c TIMESTAMP");
   std::string first = Value("SELECT random()");
@@ -370,40 +406,51 @@ TEST_F(EngineTest, TimeIsFixed) {
 
 TEST_F(EngineTest, FilesAreWritten) {
   std::string path = folder_ / "x.csv";
-  Result<int64_t> rows = session_->WriteFile({"SELECT 1 AS a, 'x;y' AS b UNION ALL SELECT 2, NULL ORDER BY 1"}, path,
-                                             "csv", {{"delimiter", ";"}}, {});
+  Result<int64_t> rows =
+      session_->WriteFile({"SELECT 1 AS a, 'x;y' AS b UNION ALL SELECT 2, NULL ORDER BY 1"}, path,
+                          "csv", {{"delimiter", ";"}}, {});
   ASSERT_TRUE(rows.ok()) << rows.status().ToString();
   EXPECT_EQ(*rows, 2);
-  EXPECT_EQ(Value("SELECT content FROM read_text(" + SqlLiteral(path) + ")"), "a;b\n1;\"x;y\"\n2;\n");
+  EXPECT_EQ(Value("SELECT content FROM read_text(" + SqlLiteral(path) + ")"),
+            "a;b\n1;\"x;y\"\n2;\n");
   EXPECT_EQ(session_->WriteFile({"SELECT 1"}, path, "xml", {}, {}).code(), Code::kInvalid);
 }
 
 TEST_F(EngineTest, ErrorsSayWhatToDo) {
-  Result<int64_t> cast = session_->Materialize("t", {"SELECT ('x' || range)::INTEGER AS a FROM range(3)"}, {});
+  Result<int64_t> cast =
+      session_->Materialize("t", {"SELECT ('x' || range)::INTEGER AS a FROM range(3)"}, {});
   EXPECT_EQ(cast.code(), Code::kRejected);
   EXPECT_EQ(cast.status().hint(), "TRY_CAST gives NULL where a value does not fit");
-  EXPECT_EQ(session_->Collect({"SELECT * FROM read_csv('/nowhere/x.csv')"}, {}).code(), Code::kNotFound);
+  EXPECT_EQ(session_->Collect({"SELECT * FROM read_csv('/nowhere/x.csv')"}, {}).code(),
+            Code::kNotFound);
   EXPECT_EQ(session_->Collect({"SELECT qq"}, {}).status().message(), "unknown column 'qq'");
-  Result<int64_t> sum = session_->Materialize(
-      "t", {"SELECT CAST(170141183460469231731687303715884105727::HUGEINT - range AS BIGINT) AS a FROM range(2)"}, {});
+  Result<int64_t> sum =
+      session_->Materialize("t",
+                            {"SELECT CAST(170141183460469231731687303715884105727::HUGEINT - range "
+                             "AS BIGINT) AS a FROM range(2)"},
+                            {});
   EXPECT_EQ(sum.code(), Code::kRejected) << sum.status().ToString();
 }
 
 TEST(EngineLimits, MemoryIsBoundedAndRowsSpill) {
-  std::filesystem::path spill = std::filesystem::temp_directory_path() / ("millrace_spill_" + std::to_string(getpid()));
+  std::filesystem::path spill =
+      std::filesystem::temp_directory_path() / ("millrace_spill_" + std::to_string(getpid()));
   {
     auto engine = OpenDuckDb({.memory_limit = 96 << 20, .threads = 2, .spill_folder = spill});
     ASSERT_TRUE(engine.ok()) << engine.status().ToString();
     auto session = std::move((*engine)->Open("test")).value();
-    auto rows = session->Materialize("t", {"SELECT range AS a, md5(range::VARCHAR) AS b FROM range(3000000)"}, {});
+    auto rows = session->Materialize(
+        "t", {"SELECT range AS a, md5(range::VARCHAR) AS b FROM range(3000000)"}, {});
     ASSERT_TRUE(rows.ok()) << rows.status().ToString();
     EXPECT_EQ(*rows, 3000000);
     EXPECT_TRUE(std::filesystem::exists(spill));
   }
   EXPECT_FALSE(std::filesystem::exists(spill));
-  auto engine = OpenDuckDb({.memory_limit = 64 << 20, .threads = 2, .spill_folder = spill, .spill_limit = 1 << 20});
+  auto engine = OpenDuckDb(
+      {.memory_limit = 64 << 20, .threads = 2, .spill_folder = spill, .spill_limit = 1 << 20});
   auto session = std::move((*engine)->Open("test")).value();
-  auto rows = session->Materialize("t", {"SELECT range AS a, md5(range::VARCHAR) AS b FROM range(5000000)"}, {});
+  auto rows = session->Materialize(
+      "t", {"SELECT range AS a, md5(range::VARCHAR) AS b FROM range(5000000)"}, {});
   EXPECT_EQ(rows.code(), Code::kExhausted) << rows.status().ToString();
   EXPECT_FALSE(rows.status().hint().empty());
 }
@@ -421,7 +468,7 @@ TEST(EngineCost, OpeningIsCheap) {
   RecordProperty("engine_ms", std::to_string(whole));
   RecordProperty("session_ms", std::to_string(each));
   printf("engine, session and query: %.1f ms; a session: %.2f ms\n", whole, each);
-  EXPECT_LT(whole, 250);   // ten times what it takes on an idle machine
+  EXPECT_LT(whole, 250);  // ten times what it takes on an idle machine
   EXPECT_LT(each, 20);
 }
 

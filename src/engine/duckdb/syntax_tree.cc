@@ -110,7 +110,8 @@ std::vector<std::string> OutputNames(const Json& node) {
     std::string name = Text(item, "alias");
     if (Text(item, "class") == "STAR") return {};
     const Json* parts = Child(item, "column_names");
-    if (name.empty() && parts != nullptr && !parts->empty()) name = parts->back().get<std::string>();
+    if (name.empty() && parts != nullptr && !parts->empty())
+      name = parts->back().get<std::string>();
     names.push_back(std::move(name));
   }
   return names;
@@ -118,12 +119,14 @@ std::vector<std::string> OutputNames(const Json& node) {
 
 Status NotSelect(std::string_view sql) {
   size_t at = 0;
-  while (at < sql.size() && IsBlankToken(sql.substr(at, TokenEnd(sql, at) - at))) at = TokenEnd(sql, at);
+  while (at < sql.size() && IsBlankToken(sql.substr(at, TokenEnd(sql, at) - at)))
+    at = TokenEnd(sql, at);
   std::string first = ToLower(sql.substr(at, NameEnd(sql, at) - at));
   if (first == "pivot" || first == "unpivot") {
-    return Invalid("a " + ToLower(first) + " statement cannot be a task's SQL",
-                   "write SELECT * FROM t " + std::string(first == "pivot" ? "PIVOT (sum(x) FOR y IN (…))"
-                                                                           : "UNPIVOT (x FOR y IN (…))"));
+    return Invalid(
+        "a " + ToLower(first) + " statement cannot be a task's SQL",
+        "write SELECT * FROM t " + std::string(first == "pivot" ? "PIVOT (sum(x) FOR y IN (…))"
+                                                                : "UNPIVOT (x FOR y IN (…))"));
   }
   return Invalid("only a SELECT can be a task's SQL", "write SELECT …, WITH … SELECT or VALUES …");
 }
@@ -133,8 +136,9 @@ Status NotSelect(std::string_view sql) {
 Result<StatementFacts> ReadStatement(Connection& connection, std::string_view sql) {
   sql = TrimStatement(sql);
   if (sql.empty()) return Invalid("the statement is empty");
-  std::vector<TextRow> answer = TRY(connection.Texts(
-      "SELECT CAST(json_serialize_sql(" + SqlLiteral(sql) + ", skip_null := true, skip_empty := true) AS VARCHAR)"));
+  std::vector<TextRow> answer =
+      TRY(connection.Texts("SELECT CAST(json_serialize_sql(" + SqlLiteral(sql) +
+                           ", skip_null := true, skip_empty := true) AS VARCHAR)"));
   Json tree = Json::parse(answer.front().front().value_or(""), nullptr, /*allow_exceptions=*/false);
   if (!tree.is_object()) return Internal("the engine's syntax tree is not JSON");
   if (tree.value("error", false)) {
@@ -143,7 +147,8 @@ Result<StatementFacts> ReadStatement(Connection& connection, std::string_view sq
   }
   const Json* statements = Child(tree, "statements");
   if (statements == nullptr || statements->empty()) return Invalid("the statement is empty");
-  if (statements->size() > 1) return Invalid("more than one statement", "a task has one SELECT; split it into tasks");
+  if (statements->size() > 1)
+    return Invalid("more than one statement", "a task has one SELECT; split it into tasks");
   StatementFacts facts;
   Walk walk(facts);
   walk.Visit(*statements, {});

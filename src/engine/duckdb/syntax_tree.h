@@ -12,10 +12,10 @@
 namespace millrace::duck {
 
 struct StatementFacts {
-  std::vector<TableRef> tables;          // each once, in order of their first place; neither CTEs nor files
-  std::vector<std::string> functions;    // called, in lower case, each once, sorted
-  bool samples = false;                  // TABLESAMPLE or USING SAMPLE without a seed
-  std::vector<std::string> outputs;      // names of the select list; empty when it holds a star
+  std::vector<TableRef> tables;  // each once, in order of their first place; neither CTEs nor files
+  std::vector<std::string> functions;  // called, in lower case, each once, sorted
+  bool samples = false;                // TABLESAMPLE or USING SAMPLE without a seed
+  std::vector<std::string> outputs;    // names of the select list; empty when it holds a star
 };
 
 // kInvalid for what is not one SELECT; `hint` says what to do.

@@ -48,7 +48,8 @@ LakeType Nested(duckdb_logical_type type, DUCKDB_TYPE id) {
     default:
       nested.type.kind = TypeKind::kStruct;
       for (idx_t i = 0; i < duckdb_struct_type_child_count(type); ++i) {
-        AddChild(nested, Take(duckdb_struct_type_child_name(type, i)), duckdb_struct_type_child_type(type, i));
+        AddChild(nested, Take(duckdb_struct_type_child_name(type, i)),
+                 duckdb_struct_type_child_type(type, i));
       }
   }
   return nested;
@@ -74,10 +75,12 @@ LakeType ToLakeType(_duckdb_logical_type* type) {
     case DUCKDB_TYPE_FLOAT: return Exact(TypeKind::kFloat);
     case DUCKDB_TYPE_DOUBLE: return Exact(TypeKind::kDouble);
     case DUCKDB_TYPE_DECIMAL:
-      return {.type = {.kind = TypeKind::kDecimal, .precision = duckdb_decimal_width(type),
+      return {.type = {.kind = TypeKind::kDecimal,
+                       .precision = duckdb_decimal_width(type),
                        .scale = duckdb_decimal_scale(type)}};
     case DUCKDB_TYPE_VARCHAR: {
-      bool plain = Take(duckdb_logical_type_get_alias(type)).empty();   // JSON is a VARCHAR with an alias
+      bool plain =
+          Take(duckdb_logical_type_get_alias(type)).empty();  // JSON is a VARCHAR with an alias
       return plain ? Exact(TypeKind::kVarchar) : Cast(TypeKind::kVarchar);
     }
     case DUCKDB_TYPE_BLOB: return Exact(TypeKind::kBlob);

@@ -13,8 +13,8 @@ struct LakeType {
   bool untyped = false;  // NULL's type
 };
 
-// Unsigned → next signed, UBIGINT → DECIMAL(20,0), HUGEINT → BIGINT, times of day, UUID, ENUM, INTERVAL, JSON, BIT and
-// the like → VARCHAR, other timestamps → TIMESTAMP, ARRAY → LIST.
+// Unsigned → next signed, UBIGINT → DECIMAL(20,0), HUGEINT → BIGINT, times of day, UUID, ENUM,
+// INTERVAL, JSON, BIT and the like → VARCHAR, other timestamps → TIMESTAMP, ARRAY → LIST.
 LakeType ToLakeType(_duckdb_logical_type* type);
 
 }  // namespace millrace::duck

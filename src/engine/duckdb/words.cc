@@ -41,9 +41,14 @@ size_t DollarEnd(std::string_view sql, size_t at) {
 size_t BlockCommentEnd(std::string_view sql, size_t at) {
   int depth = 1;
   for (at += 2; at < sql.size() && depth > 0;) {
-    if (sql.substr(at, 2) == "/*") { ++depth; at += 2; }
-    else if (sql.substr(at, 2) == "*/") { --depth; at += 2; }
-    else ++at;
+    if (sql.substr(at, 2) == "/*") {
+      ++depth;
+      at += 2;
+    } else if (sql.substr(at, 2) == "*/") {
+      --depth;
+      at += 2;
+    } else
+      ++at;
   }
   return at;
 }
