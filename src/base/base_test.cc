@@ -29,6 +29,22 @@ TEST(Time, UnitsAreNotGuessed) {
   EXPECT_FALSE(ParseBytes("50%").ok());
 }
 
+TEST(Time, HasNoSignsWithinIt) {
+  for (const char* bad :
+       {"-123-01-01", "2026-01-01T-1:00", "2026-01-01T10:-1", "2026-01-01T10:00:-1",
+        "2026-01-01T10:00+-1:00", "2026-+1-01", "2026-01-01T10:00:00.-1"}) {
+    EXPECT_FALSE(ParseTime(bad).ok()) << bad;
+  }
+}
+
+TEST(Time, IsRoundedNotCut) {
+  EXPECT_EQ(*ParseDuration("1.001s"), Micros(1'001'000));
+  EXPECT_EQ(*ParseDuration("0.29s"), Micros(290'000));
+  EXPECT_EQ(FormatDuration(Micros(59'960'000)), "1m 0s");
+  EXPECT_EQ(FormatDuration(Micros(59'900'000)), "59.9 s");
+  EXPECT_EQ(FormatDuration(std::chrono::minutes(125)), "2h 5m");
+}
+
 TEST(Text, GlobKeepsToItsSegment) {
   EXPECT_TRUE(GlobMatch("data/*.csv", "data/a.csv"));
   EXPECT_FALSE(GlobMatch("data/*.csv", "data/x/a.csv"));
@@ -38,11 +54,25 @@ TEST(Text, GlobKeepsToItsSegment) {
   EXPECT_FALSE(GlobMatch("a?[!0-9].txt", "ab7.txt"));
   EXPECT_TRUE(GlobMatch("**", "a/b/c"));
   EXPECT_FALSE(GlobMatch("a*b", "acbd"));
+  EXPECT_TRUE(GlobMatch("**/a.csv", "x/a.csv"));
+  EXPECT_FALSE(GlobMatch("**/a.csv", "xa.csv"));
+  EXPECT_TRUE(GlobMatch("**/x/**/b?.csv", "a/x/y/x/z/b1.csv"));
+  EXPECT_FALSE(GlobMatch("data/**/x/*.csv", "data/x/y/a.csv"));
+  EXPECT_TRUE(GlobMatch("a*b*c", "aXbXbc"));
+  EXPECT_TRUE(GlobMatch("[x", "[x"));
+  EXPECT_TRUE(GlobMatch("[]-]*", "]a"));
+  EXPECT_FALSE(GlobMatch("a", "a/"));
+  EXPECT_FALSE(GlobMatch("?", ""));
 }
 
 TEST(Text, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(Closest("tabel", {"table", "topic"}), "table");
   EXPECT_EQ(Closest("xyzzy", {"table", "topic"}), "");
+}
+
+TEST(Text, KnowsNames) {
+  for (const char* name : {"a", "_", "Z9_z"}) EXPECT_TRUE(IsName(name)) << name;
+  for (const char* other : {"", "9a", "a b", "a-b", "é"}) EXPECT_FALSE(IsName(other)) << other;
 }
 
 TEST(Text, IsNotCutWithinACharacter) {

@@ -37,6 +37,15 @@ std::string ToLower(std::string_view text) {
   return lower;
 }
 
+bool IsNameByte(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool IsName(std::string_view text) {
+  if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
+  return std::all_of(text.begin(), text.end(), IsNameByte);
+}
+
 std::string CutText(std::string text, size_t bytes) {
   if (text.size() <= bytes) return text;
   while (bytes > 0 && (text[bytes] & 0xC0) == 0x80) --bytes;
@@ -65,52 +74,51 @@ std::pair<size_t, bool> MatchClass(std::string_view pattern, char c) {
   return {at + 1, found != negated};
 }
 
-}  // namespace
-
-bool GlobMatch(std::string_view pattern, std::string_view text) {
-  // The last star is the only one worth going back to, within its segment or across.
+// One segment of a path: * ? and [..]. Only the last star is worth going back to.
+bool SegmentMatches(std::string_view pattern, std::string_view text) {
   size_t p = 0, t = 0, star = pattern.npos, star_text = 0;
-  size_t deep = pattern.npos, deep_text = 0;
   while (t < text.size() || p < pattern.size()) {
-    if (pattern.substr(p, 2) == "**") {
-      deep = p + 2;
-      if (deep < pattern.size() && pattern[deep] == '/') ++deep;
-      deep_text = t;
-      p = deep;
-      star = pattern.npos;
-      continue;
-    }
     if (p < pattern.size() && pattern[p] == '*') {
       star = ++p;
       star_text = t;
       continue;
     }
     if (p < pattern.size() && t < text.size()) {
-      if (pattern[p] == '[' && text[t] != '/') {
-        auto [length, found] = MatchClass(pattern.substr(p), text[t]);
-        if (found) {
-          p += length;
-          ++t;
-          continue;
-        }
-        if (length == 0 && text[t] == '[') {
-          ++p;
-          ++t;
-          continue;
-        }
-      } else if (pattern[p] == text[t] || (pattern[p] == '?' && text[t] != '/')) {
-        ++p;
+      auto [length, found] =
+          pattern[p] == '[' ? MatchClass(pattern.substr(p), text[t]) : std::pair<size_t, bool>();
+      if (length == 0) {
+        found = pattern[p] == text[t] || pattern[p] == '?';
+        length = 1;
+      }
+      if (found) {
+        p += length;
         ++t;
         continue;
       }
     }
-    if (star != pattern.npos && star_text < text.size() && text[star_text] != '/') {
+    if (star == pattern.npos || star_text == text.size()) return false;
+    p = star;
+    t = ++star_text;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool GlobMatch(std::string_view pattern, std::string_view text) {
+  std::vector<std::string> patterns = Split(pattern, '/'), texts = Split(text, '/');
+  // As in a segment, only the last ** is worth going back to.
+  size_t p = 0, t = 0, star = patterns.size() + 1, star_text = 0;
+  while (t < texts.size() || p < patterns.size()) {
+    if (p < patterns.size() && patterns[p] == "**") {
+      star = ++p;
+      star_text = t;
+    } else if (p < patterns.size() && t < texts.size() && SegmentMatches(patterns[p], texts[t])) {
+      ++p;
+      ++t;
+    } else if (star <= patterns.size() && star_text < texts.size()) {
       p = star;
       t = ++star_text;
-    } else if (deep != pattern.npos && deep_text < text.size()) {
-      p = deep;
-      t = ++deep_text;
-      star = pattern.npos;
     } else {
       return false;
     }

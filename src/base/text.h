@@ -11,6 +11,9 @@ std::vector<std::string> Split(std::string_view text, char separator);
 std::string Join(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view Trim(std::string_view text);
 std::string ToLower(std::string_view text);
+// ASCII, whatever the locale: [A-Za-z0-9_], and names of them that do not begin with a digit.
+bool IsNameByte(char c);
+bool IsName(std::string_view text);
 // At most `bytes` of it, and "…" when something was cut off; no character is cut in two.
 std::string CutText(std::string text, size_t bytes);
 bool GlobMatch(std::string_view pattern, std::string_view text);  // * ? [..] within a segment, ** across

@@ -25,8 +25,9 @@ Civil Split(Time time) {
 // Reads exactly `digits` digits at the front of `text`.
 bool TakeNumber(std::string_view& text, size_t digits, int& out) {
   if (text.size() < digits) return false;
-  auto [end, error] = std::from_chars(text.data(), text.data() + digits, out);
-  if (error != std::errc() || end != text.data() + digits) return false;
+  std::string_view number = text.substr(0, digits);
+  if (number.find_first_not_of("0123456789") != number.npos) return false;  // no sign either
+  std::from_chars(number.data(), number.data() + number.size(), out);
   text.remove_prefix(digits);
   return true;
 }
@@ -114,8 +115,8 @@ std::string FormatDuration(Micros duration) {
   if (micros < 1000) return fmt::format("{} µs", micros);
   if (micros < 1'000'000) return fmt::format("{} ms", micros / 1000);
   double seconds = micros / 1e6;
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
-  int64_t whole = micros / 1'000'000;
+  if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
+  int64_t whole = (micros + 500'000) / 1'000'000;
   if (whole < 3600) return fmt::format("{}m {}s", whole / 60, whole % 60);
   if (whole < 86400) return fmt::format("{}h {}m", whole / 3600, whole / 60 % 60);
   return fmt::format("{}d {}h", whole / 86400, whole / 3600 % 24);
@@ -150,7 +151,7 @@ Result<Micros> ParseDuration(std::string_view text) {
     rest.remove_prefix(letters);
   }
   if (total > 9e18) return bad;
-  return Micros(int64_t(total));
+  return Micros(std::llround(total));
 }
 
 std::string FormatBytes(int64_t bytes) {

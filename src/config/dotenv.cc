@@ -8,10 +8,6 @@ namespace millrace {
 
 namespace {
 
-bool IsNameByte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 class DotEnv {
  public:
   DotEnv(std::string_view text, std::string_view file, Diagnostics& diagnostics)
@@ -72,7 +68,7 @@ bool DotEnv::Line(std::string& name, std::string& value) {
   size_t begin = at_;
   while (IsNameByte(Peek())) ++at_;
   name = text_.substr(begin, at_ - begin);
-  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) {
+  if (!IsName(name)) {
     return Fail(begin, "a name is missing", "write NAME=VALUE, or # before a comment");
   }
   SkipBlanks();

@@ -319,10 +319,9 @@ size_t SkipProperties(std::string_view text, size_t at, size_t end) {
     Break line_break = BreakAt(text, at);
     if (line_break.length > 0) {
       at = line_break.end();
+      if (text.substr(at).starts_with("\ufeff")) at += 3;  // libyaml lets it start any line
     } else if (text[at] == ' ' || text[at] == '\t') {
       ++at;
-    } else if (text.substr(at).starts_with("\ufeff")) {
-      at += 3;  // libyaml lets one stand at the start of any line
     } else if (text[at] == '#') {
       while (at < end && BreakAt(text, at).length == 0) ++at;
     } else if (text[at] == '&') {

@@ -50,16 +50,13 @@ bool InRange(const YamlNode& node, const std::string& what, const FieldOptions& 
 
 bool RightLength(const YamlNode& node, const std::string& what, const FieldOptions& options,
                  size_t length, Diagnostics& diagnostics) {
-  if (options.min && double(length) < *options.min) {
-    diagnostics.Error(node.place, fmt::format("{} must have at least {} items, not {}", what,
-                                              *options.min, length));
+  auto tell = [&](std::string_view bound, double limit) {
+    diagnostics.Error(node.place, fmt::format("{} must have at {} {} {}, not {}", what, bound,
+                                              limit, limit == 1 ? "item" : "items", length));
     return false;
-  }
-  if (options.max && double(length) > *options.max) {
-    diagnostics.Error(node.place, fmt::format("{} must have at most {} items, not {}", what,
-                                              *options.max, length));
-    return false;
-  }
+  };
+  if (options.min && double(length) < *options.min) return tell("least", *options.min);
+  if (options.max && double(length) > *options.max) return tell("most", *options.max);
   return true;
 }
 
@@ -197,14 +194,7 @@ bool Read(const YamlNode& node, const std::string& what, const FieldOptions& opt
   auto read = [&](const YamlNode& item) {
     return Read(item, what, {.choices = options.choices}, values.emplace_back(), diagnostics);
   };
-  if (!node.IsList()) {
-    if (!HasText(node, what, "text or a list of texts", diagnostics) || !read(node)) return false;
-  }
-  bool ok = true;
-  for (const YamlNode& item : node.items) {
-    if (!read(item)) ok = false;
-  }
-  if (!ok || !RightLength(node, what, options, values.size(), diagnostics)) return false;
+  if (!ReadItems(node, what, options, read, diagnostics)) return false;
   out = std::move(values);
   return true;
 }

@@ -174,7 +174,7 @@ TEST(Spec, TellsWhatIsWrongAndWhere) {
        "2:7: 'mode' must be one of append, replace, not 'apend'; did you mean 'append'?"},
       {"path: a\nlevel: loud\n", "2:8: 'level' must be one of info, debug, not 'loud'"},
       {"path: a\npassword: [x]\n", "2:11: 'password' must be text, not a list"},
-      {"path: a\ncolumns: []\n", "2:10: 'columns' must have at least 1 items, not 0"},
+      {"path: a\ncolumns: []\n", "2:10: 'columns' must have at least 1 item, not 0"},
       {"path: a\ncolumns: [x, {}]\n", "2:14: 'columns' must be text, not a map"},
       {"path: a\ntypes: [x]\n", "2:8: 'types' must be a map, not a list"},
       {"path: a\ntypes: {x: [y]}\n", "2:12: 'x' in 'types' must be text, not a list"},

@@ -9,14 +9,12 @@ namespace millrace {
 
 namespace {
 
-bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool IsNameByte(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
-
-// Dotted names; those of secrets may have dashes too.
-bool IsName(std::string_view text, std::string_view also) {
-  if (text.empty() || !IsNameStart(text[0])) return false;
-  return std::all_of(text.begin(), text.end(),
-                     [&](char c) { return IsNameByte(c) || also.find(c) != also.npos; });
+// "params.year"; of secrets also "db-password".
+bool IsDottedName(std::string_view text, std::string_view also) {
+  bool starts_well = IsName(text.substr(0, 1));
+  return starts_well && std::all_of(text.begin(), text.end(), [&](char c) {
+           return IsNameByte(c) || also.find(c) != also.npos;
+         });
 }
 
 struct Expanded {
@@ -27,9 +25,8 @@ struct Expanded {
 
 class Expander {
  public:
-  Expander(std::string_view text, const Values& values,
-           const std::function<Place(size_t)>& place_of, Diagnostics& diagnostics)
-      : text_(text), values_(values), place_of_(place_of), diagnostics_(diagnostics) {}
+  Expander(const YamlNode& node, const Values& values, Diagnostics& diagnostics)
+      : node_(node), text_(node.scalar), values_(values), diagnostics_(diagnostics) {}
 
   Expanded Expand();
 
@@ -44,7 +41,8 @@ class Expander {
   }
   void Fault(size_t at, std::string message, std::string hint) {
     out_.broken = true;
-    diagnostics_.Error(place_of_(at), std::move(message), std::move(hint));
+    if (++faults_ > kMostFaults) return;  // to find a place takes time in proportion to the text
+    diagnostics_.Error(node_.PlaceOf(at), std::move(message), std::move(hint));
   }
   bool IsKept(std::string_view name) const {
     return std::any_of(values_.keep.begin(), values_.keep.end(),
@@ -56,11 +54,13 @@ class Expander {
   bool SecretValue(size_t at, std::string_view name);
   void Undefined(size_t at, std::string_view name);
 
+  const YamlNode& node_;
   std::string_view text_;
   const Values& values_;
-  const std::function<Place(size_t)>& place_of_;
   Diagnostics& diagnostics_;
   Expanded out_;
+  static constexpr int kMostFaults = 20;
+  int faults_ = 0;
 };
 
 // The '}' of the "${" at `open`; braces in a default come in pairs. npos: there is none.
@@ -110,7 +110,7 @@ void Expander::Reference(size_t at, size_t close) {
   bool done = false;
   if (name == "secret" && colon != inside.npos) {
     done = SecretValue(at, inside.substr(colon + 1));
-  } else if (!IsName(name, ".")) {
+  } else if (!IsDottedName(name, ".")) {
     Fault(at, "'" + std::string(name) + "' is not a name for ${…}", "write $${ for the text ${");
   } else if (colon != inside.npos && inside.find("${", colon) != inside.npos) {
     Fault(at, "a ${…} within a ${…}", "a default is plain text");
@@ -136,7 +136,7 @@ bool Expander::Variable(size_t at, std::string_view name) {
 }
 
 bool Expander::SecretValue(size_t at, std::string_view name) {
-  if (!IsName(name, ".-")) {
+  if (!IsDottedName(name, ".-")) {
     Fault(at, "'" + std::string(name) + "' is not the name of a secret",
           "a secret has no default: write ${secret:name}");
     return false;
@@ -185,23 +185,22 @@ void Expander::Undefined(size_t at, std::string_view name) {
 // Replaced scalars keep the way back to what the file says.
 void InterpolateScalar(YamlNode& node, const Values& values, Diagnostics& diagnostics) {
   if (node.scalar.find("${") == node.scalar.npos) return;
-  const YamlNode before = node;
-  std::function<Place(size_t)> place_of = [&](size_t offset) { return before.PlaceOf(offset); };
-  Expanded expanded = Expander(node.scalar, values, place_of, diagnostics).Expand();
+  Expanded expanded = Expander(node, values, diagnostics).Expand();
   node.broken = node.broken || expanded.broken;
   node.secret = node.secret || expanded.secret;
   if (expanded.text == node.scalar) return;
   node.interpolated = true;
-  node.scalar = std::move(expanded.text);
-  if (node.origin == nullptr) return;
-  ScalarOrigin origin = *node.origin;
-  if (origin.pieces.empty()) {
-    origin.scalar = before.scalar;
-    origin.pieces = std::move(expanded.pieces);
-  } else {
-    origin.pieces = ComposePieces(origin.pieces, expanded.pieces);
+  if (node.origin != nullptr) {
+    ScalarOrigin origin = *node.origin;
+    if (origin.pieces.empty()) {
+      origin.scalar = node.scalar;
+      origin.pieces = std::move(expanded.pieces);
+    } else {
+      origin.pieces = ComposePieces(origin.pieces, expanded.pieces);
+    }
+    node.origin = std::make_shared<const ScalarOrigin>(std::move(origin));
   }
-  node.origin = std::make_shared<const ScalarOrigin>(std::move(origin));
+  node.scalar = std::move(expanded.text);
 }
 
 void InterpolateTree(YamlNode& node, const Values& values, Diagnostics& diagnostics) {
@@ -211,11 +210,6 @@ void InterpolateTree(YamlNode& node, const Values& values, Diagnostics& diagnost
 }
 
 }  // namespace
-
-std::string Interpolate(std::string_view text, const Values& values,
-                        const std::function<Place(size_t)>& place_of, Diagnostics& diagnostics) {
-  return Expander(text, values, place_of, diagnostics).Expand().text;
-}
 
 YamlNode Interpolate(const YamlNode& node, const Values& values, Diagnostics& diagnostics) {
   YamlNode copy = node;

@@ -7,9 +7,7 @@
 //   ${run.id} ${run.logical_date} ${run.data_interval_start} ${run.data_interval_end}
 #pragma once
 
-#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,11 +26,10 @@ struct Values {
   std::vector<std::string> keep;
 };
 
-// Replaces every ${…} in `text`; each failure is a diagnostic at place_of(byte offset in text),
-// with the closest defined name as the hint. Values are not scanned again: no recursion.
-std::string Interpolate(std::string_view text, const Values& values,
-                        const std::function<Place(size_t)>& place_of, Diagnostics& diagnostics);
-// …in every scalar of a tree, keys excepted.
+// Replaces every ${…} in every scalar of a tree, keys excepted. Each failure is told at its place,
+// with the closest defined name as the hint, and marks the scalar as broken. Values are not scanned
+// again: no recursion. The escape of a kept name ($${run.id}) stays too, for the pass that replaces
+// it.
 YamlNode Interpolate(const YamlNode& node, const Values& values, Diagnostics& diagnostics);
 
 // KEY=VALUE lines: '#' comments, optional `export`, quotes. Errors carry their line.

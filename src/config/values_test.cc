@@ -37,8 +37,9 @@ TEST(Values, Replace) {
   };
   for (const Case& each : kCases) {
     Diagnostics diagnostics;
-    auto place = [](size_t offset) { return Place{"f", 1, int(offset) + 1}; };
-    EXPECT_EQ(Interpolate(each.text, TestValues(), place, diagnostics), each.result);
+    YamlNode node = Interpolate(TextNode(each.text, "f"), TestValues(), diagnostics);
+    EXPECT_EQ(node.scalar, each.result);
+    EXPECT_EQ(node.secret, each.text.find("secret") != each.text.npos);
     EXPECT_EQ(diagnostics.ToString(), "") << each.text;
   }
 }

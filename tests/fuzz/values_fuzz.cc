@@ -29,24 +29,18 @@ void CheckPlaces(const YamlNode& node) {
   for (const auto& [key, value] : node.entries) CheckPlaces(value);
 }
 
-void CheckText(std::string_view text, const Values& values) {
+void CheckTree(const YamlNode& node, Values values) {
   Diagnostics diagnostics;
-  auto place_of = [&](size_t offset) {
-    Must(offset < text.size(), "a fault is within the text");
-    return Place{"f", 1, int(offset) + 1};
-  };
-  std::string result = Interpolate(text, values, place_of, diagnostics);
-  Must(text.find("${") != text.npos || result == text, "text without ${ stays as it is");
-  Must(diagnostics.ToString().find(kSecret) == std::string::npos, "secrets are not told");
-}
-
-void CheckTree(std::string_view text, Values values) {
-  Diagnostics diagnostics;
-  YamlNode once = Interpolate(ParseYaml(text, "f.yml", diagnostics), values, diagnostics);
+  YamlNode once = Interpolate(node, values, diagnostics);
   CheckPlaces(once);
   values.keep.clear();
   CheckPlaces(Interpolate(once, values, diagnostics));
   Must(diagnostics.ToString().find(kSecret) == std::string::npos, "secrets are not told");
+  if (!node.IsScalar()) return;
+  bool has_secret = once.scalar.find(kSecret) != std::string::npos;
+  Must(!has_secret || once.secret, "a scalar with a secret in it is marked");
+  Must(node.scalar.find("${") != std::string::npos || once.scalar == node.scalar,
+       "text without ${ stays as it is");
 }
 
 }  // namespace
@@ -55,9 +49,9 @@ void CheckTree(std::string_view text, Values values) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text = millrace::fuzz::Text(data, size);
   static const millrace::Values values = millrace::fuzz::TestValues();
-  millrace::fuzz::CheckText(text, values);
-  millrace::fuzz::CheckTree(text, values);
   millrace::Diagnostics diagnostics;
+  millrace::fuzz::CheckTree(millrace::TextNode(text, "f.sql"), values);
+  millrace::fuzz::CheckTree(millrace::ParseYaml(text, "f.yml", diagnostics), values);
   millrace::ParseDotEnv(text, ".env", diagnostics);
   return 0;
 }
