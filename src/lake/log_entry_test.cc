@@ -94,11 +94,10 @@ TEST(SchemaJson, KeepsCommentsOfColumnsThatStay) {
     {"name":"gone","type":"integer","nullable":true,"metadata":{}}]})";
   std::string after =
       PrintSchemaJson({{{"a", {TypeKind::kBigInt}}, {"b", {TypeKind::kDate}}}}, earlier);
-  EXPECT_EQ(
-      after,
-      R"({"type":"struct","fields":[{"name":"a","type":"long","nullable":true,"metadata":)"
-      R"({"comment":"kept"}},)"
-      R"({"name":"b","type":"date","nullable":true,"metadata":{}}]})");
+  EXPECT_EQ(after,
+            R"({"type":"struct","fields":[{"name":"a","type":"long","nullable":true,"metadata":)"
+            R"({"comment":"kept"}},)"
+            R"({"name":"b","type":"date","nullable":true,"metadata":{}}]})");
   EXPECT_TRUE(AnyFieldHas(earlier, "comment"));
   EXPECT_FALSE(AnyFieldHas(earlier, "delta.invariants"));
 }
@@ -166,6 +165,13 @@ TEST(TableFeatures, NameWhatIsMissing) {
   state.protocol = {1, 7, {}, {"rowTracking"}};
   EXPECT_EQ(CheckWritable(state, WriteKind::kAppend).message(),
             "the table needs what Millrace does not write: rowTracking");
+}
+
+TEST(TableFeatures, PropertiesThatAskForMoreAreRefused) {
+  EXPECT_TRUE(CheckProperties({{"delta.appendOnly", "true"}, {"owner", "me"}}).ok());
+  EXPECT_FALSE(CheckProperties({{"delta.enableDeletionVectors", "true"}}).ok());
+  EXPECT_EQ(CheckProperties({{"delta.appendonly", "true"}}).hint(),
+            "did you mean 'delta.appendOnly'?");
 }
 
 TEST(TableFeatures, VersionsBecomeListsByName) {

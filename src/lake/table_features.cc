@@ -115,6 +115,25 @@ Status CheckWritable(const TableState& state, WriteKind kind) {
   return CheckUse(state, kind);
 }
 
+Status CheckProperties(const std::map<std::string, std::string>& properties) {
+  static const std::vector<std::string> allowed = {
+      "delta.appendOnly",
+      "delta.checkpointInterval",
+      "delta.dataSkippingNumIndexedCols",
+      "delta.deletedFileRetentionDuration",
+      "delta.logRetentionDuration",
+      "delta.targetFileSize",
+  };
+  for (const auto& [key, value] : properties) {
+    if (!key.starts_with("delta.") || std::ranges::find(allowed, key) != allowed.end()) continue;
+    std::string closest = Closest(key, allowed);
+    return Invalid(
+        "the table property '" + key + "' asks for what Millrace does not write",
+        closest.empty() ? "one of " + Join(allowed, ", ") : "did you mean '" + closest + "'?");
+  }
+  return Status::Ok();
+}
+
 bool NeedsForeignReader(const TableState& state) {
   return HasColumnMapping(state.metadata) || HasDeletionVectors(state);
 }

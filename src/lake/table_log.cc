@@ -169,34 +169,49 @@ Result<FileInfo> TableLog::CatchUp(TableState& state, FileInfo last) {
   }
 }
 
-Result<TableStatePtr> TableLog::Latest() {
-  if (auto known = context_.cache.Find(folder_)) {
-    Result<FileInfo> entry = context_.storage.Stat(EntryPath(known->state->version));
-    bool same =
-        entry.ok() && entry->size == known->entry.size && entry->modified == known->entry.modified;
-    if (same) {
-      if (!context_.storage.Stat(EntryPath(known->state->version + 1)).ok()) return known->state;
-      auto state = std::make_shared<TableState>(*known->state);
-      FileInfo last = TRY(CatchUp(*state, known->entry));
-      TRY(CheckReadable(state->protocol).In("table " + label_));
-      context_.cache.Keep(folder_, {state, last});
-      return TableStatePtr(state);
-    }
+// nullptr: the files are no longer those that the state was read from.
+Result<TableStatePtr> TableLog::LatestFromCache(const StateCache::Known& known) {
+  Storage& storage = context_.storage;
+  Result<FileInfo> entry = storage.Stat(EntryPath(known.state->version));
+  if (!entry.ok() || entry->size != known.entry.size || entry->modified != known.entry.modified) {
     context_.cache.Forget(folder_);
+    return TableStatePtr();
   }
+  if (!storage.Stat(EntryPath(known.state->version + 1)).ok()) return known.state;
+  auto state = std::make_shared<TableState>(*known.state);
+  FileInfo last = TRY(CatchUp(*state, known.entry));
+  TRY(CheckReadable(state->protocol).In("table " + label_));
+  context_.cache.Keep(folder_, {state, last});
+  return TableStatePtr(state);
+}
+
+Result<TableStatePtr> TableLog::LatestFromFiles() {
   Listing listing = TRY(List());
   int64_t newest = listing.Newest();
   if (newest < 0) return Gone();
   auto state = std::make_shared<TableState>(TRY(Replay(listing, newest)));
   FileInfo last;
-  if (auto entry = listing.entries.find(newest); entry != listing.entries.end())
+  if (auto entry = listing.entries.find(newest); entry != listing.entries.end()) {
     last = entry->second;
+  }
   // Others may have gone on since the listing.
   last = TRY(CatchUp(*state, last));
   TRY(state->CheckWhole().In("table " + label_));
   TRY(CheckReadable(state->protocol).In("table " + label_));
   context_.cache.Keep(folder_, {state, last});
   return TableStatePtr(state);
+}
+
+Result<TableStatePtr> TableLog::Latest() {
+  if (auto known = context_.cache.Find(folder_)) {
+    TableStatePtr state = TRY(LatestFromCache(*known));
+    if (state) return state;
+  }
+  Result<TableStatePtr> state = LatestFromFiles();
+  if (state.code() != Code::kNotFound || TRY(List()).Newest() < 0) return state;
+  // A file went while it was read, as when another tool cleans the log. Whoever took this for "no
+  // table" would begin a second log.
+  return Status(Code::kUnavailable, state.status().message(), "the log changed while it was read");
 }
 
 Result<TableStatePtr> TableLog::At(int64_t version) {

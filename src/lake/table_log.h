@@ -49,7 +49,7 @@ class TableLog {
   // `folder`: the table's, relative to the storage's root; `label`: how messages name the table.
   TableLog(LogContext context, std::string folder, std::string label);
 
-  // kNotFound when the table does not exist.
+  // kNotFound when the table does not exist, and then only.
   Result<TableStatePtr> Latest();
   Result<TableStatePtr> At(int64_t version);
   Result<TableStatePtr> At(const AsOf& as_of);
@@ -71,6 +71,8 @@ class TableLog {
 
  private:
   struct Listing;
+  Result<TableStatePtr> LatestFromCache(const StateCache::Known& known);
+  Result<TableStatePtr> LatestFromFiles();
   Result<Listing> List();
   Result<TableState> Replay(const Listing& listing, int64_t upto);
   Result<TableState> ReplayFrom(const Listing& listing, int64_t checkpoint, int64_t upto);

@@ -68,6 +68,7 @@ class DeltaWrite final : public TableWrite {
   Result<WriteResult> Stage(Session& session, const Sql& rows, std::stop_token stop) override {
     if (session_) return Internal("Stage() was called twice");
     session_ = &session;
+    TRY(CheckProperties(options_.properties));
     base_ = TRY(LatestOrNone(log_));
     TRY(CheckWritable(*base_, Kind()).In(log_.label()));
     Description described = TRY(session.Describe(rows));
