@@ -102,9 +102,16 @@ Result<std::string> DuckSession::InLakeTypes(const Sql& sql) {
 }
 
 Result<std::string> DuckSession::Claim(std::string_view name) {
+  // DuckDB's own databases and schemas: a layer of this name would be ambiguous, or refused.
+  static const std::set<std::string> kTaken = {"temp", "system", "memory", "information_schema",
+                                               "pg_catalog"};
   std::string quoted = QuoteTable(name);
-  TRY(Drop(name));
   size_t dot = name.find('.');
+  if (dot != name.npos && kTaken.contains(ToLower(name.substr(0, dot)))) {
+    return Invalid("the layer of " + std::string(name) + " has a name that the engine uses itself",
+                   "choose another one");
+  }
+  TRY(Drop(name));
   if (dot != name.npos && layers_.insert(ToLower(name.substr(0, dot))).second) {
     TRY(connection_->Run("CREATE SCHEMA IF NOT EXISTS " + SqlName(name.substr(0, dot))));
   }

@@ -1,13 +1,17 @@
 #include <gtest/gtest.h>
 #include <nanoarrow/nanoarrow.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/text.h"
+#include "engine/duckdb/session_testing.h"
 #include "engine/engine.h"
 
 namespace millrace {
@@ -35,74 +39,6 @@ class Relay : public RowReader {
   Status at_end_;
 };
 
-class EngineTest : public testing::Test {
- protected:
-  void SetUp() override {
-    Result<std::unique_ptr<Engine>> engine = OpenDuckDb({.memory_limit = 256 << 20});
-    ASSERT_TRUE(engine.ok()) << engine.status().ToString();
-    engine_ = std::move(engine).value();
-    session_ = Open();
-    folder_ = std::filesystem::temp_directory_path() /
-              ("millrace_engine_test_" + std::to_string(getpid()));
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::unique_ptr<Session> Open() { return std::move(engine_->Open("test")).value(); }
-
-  // Rows as "a|b" lines; nulls are "NULL".
-  std::vector<std::string> Rows(const std::string& sql) {
-    auto rows = session_->Collect({sql}, {});
-    EXPECT_TRUE(rows.ok()) << rows.status().ToString();
-    std::vector<std::string> lines;
-    if (!rows.ok()) return lines;
-    for (const auto& row : *rows) {
-      std::vector<std::string> values;
-      for (const auto& value : row) values.push_back(value.value_or("NULL"));
-      lines.push_back(Join(values, "|"));
-    }
-    return lines;
-  }
-  std::string Value(const std::string& sql) {
-    std::vector<std::string> rows = Rows(sql);
-    return rows.size() == 1 ? rows[0] : std::to_string(rows.size()) + " rows";
-  }
-  std::vector<std::string> Errors(const std::string& sql) {
-    Result<Description> description = session_->Describe({sql});
-    EXPECT_TRUE(description.ok()) << description.status().ToString();
-    std::vector<std::string> lines;
-    for (const SqlError& error : description->errors) {
-      std::string line = (error.offset ? std::to_string(*error.offset) : "-") + " " + error.kind +
-                         ": " + error.message;
-      if (!error.candidates.empty()) line += " [" + Join(error.candidates, ", ") + "]";
-      lines.push_back(line);
-    }
-    return lines;
-  }
-  std::string SchemaOf(const std::string& sql) {
-    Result<Description> description = session_->Describe({sql});
-    std::vector<std::string> columns;
-    for (const Column& column : description->schema.columns)
-      columns.push_back(column.name + " " + column.type.ToSql());
-    return Join(columns, ", ");
-  }
-  std::vector<std::string> Tables(const std::string& sql) {
-    Result<std::vector<TableRef>> tables = session_->TablesIn({sql});
-    if (!tables.ok()) return {tables.status().ToString()};
-    std::vector<std::string> lines;
-    for (const TableRef& table : *tables)
-      lines.push_back(std::to_string(table.offset) + " " + table.name);
-    return lines;
-  }
-
-  std::unique_ptr<Engine> engine_;
-  std::unique_ptr<Session> session_;
-  std::filesystem::path folder_;
-};
-
-using Lines = std::vector<std::string>;
-
 TEST_F(EngineTest, SessionsHaveTheirOwnNames) {
   std::unique_ptr<Session> other = Open();
   ASSERT_TRUE(session_->Define("bronze.flights", {"SELECT 1 AS version"}).ok());
@@ -125,86 +61,6 @@ TEST_F(EngineTest, ANameCanBecomeAnotherKindOfRelation) {
   EXPECT_EQ(Value("SELECT d FROM x.t"), "7");
   ASSERT_TRUE(session_->Drop("x.t").ok());
   EXPECT_EQ(Errors("SELECT d FROM x.t"), Lines{"14 table: unknown table 'x.t'"});
-}
-
-TEST_F(EngineTest, DescribeFindsEveryUnknownColumn) {
-  ASSERT_TRUE(session_->Define("bronze.x", {"SELECT 1 AS carrier, 'x' AS name"}).ok());
-  EXPECT_EQ(
-      Errors("SELECT carier, nme, carrier FROM bronze.x WHERE q > 1 AND x.zz = 2"),
-      (Lines{"7 column: unknown column 'carier' [carrier, name]",
-             "15 column: unknown column 'nme' [name]", "48 column: unknown column 'q' [carrier]",
-             "58 column: unknown column 'zz' in 'x'"}));
-  EXPECT_EQ(SchemaOf("SELECT carier, carrier FROM bronze.x"), "carier INTEGER, carrier INTEGER");
-}
-
-TEST_F(EngineTest, DescribeTellsOffsetsInBytes) {
-  ASSERT_TRUE(session_->Define("t", {"SELECT 1 AS a"}).ok());
-  EXPECT_EQ(Errors("SELECT 'é—ü', b FROM t"), Lines{"18 column: unknown column 'b' [a]"});
-}
-
-TEST_F(EngineTest, DescribeFindsEveryMissingTable) {
-  ASSERT_TRUE(session_->Define("bronze.flights", {"SELECT 1 AS a"}).ok());
-  EXPECT_EQ(Errors("SELECT * FROM bronze.flihgts JOIN bronze.planes USING (a)"),
-            (Lines{"14 table: unknown table 'bronze.flihgts' [bronze.flights]",
-                   "34 table: unknown table 'bronze.planes'"}));
-}
-
-TEST_F(EngineTest, DescribeTellsFunctionsTypesAndSyntax) {
-  ASSERT_TRUE(session_->Define("t", {"SELECT 1 AS a, 'x' AS b"}).ok());
-  EXPECT_EQ(Errors("SELECT uper(b), sum(b), qq FROM t"),
-            (Lines{"7 function: unknown function 'uper' [upper]",
-                   "16 type: no function sum(VARCHAR)", "24 column: unknown column 'qq' [a]"}));
-  EXPECT_EQ(Errors("SELECT b + INTERVAL 1 DAY FROM t"),
-            Lines{"9 type: operator + does not take (VARCHAR, INTERVAL)"});
-  EXPECT_EQ(Errors("SELECT a b c FROM t"), Lines{"11 syntax: syntax error at or near \"c\""});
-  EXPECT_EQ(Errors("SELECT a, sum(a) FROM t"),
-            Lines{"7 group: column 'a' is neither in GROUP BY nor in an aggregate function"});
-  EXPECT_EQ(Errors("SELECT a, a FROM t"),
-            Lines{"- duplicate: two columns are named 'a'; rename one with AS"});
-}
-
-TEST_F(EngineTest, OnlyOneSelectIsAllowed) {
-  for (std::string sql : {"DROP TABLE t", "SELECT 1; SELECT 2", "INSTALL httpfs",
-                          "COPY (SELECT 1) TO '/tmp/x.csv'", "CREATE TABLE t (a INT)",
-                          "SET threads = 1", "PIVOT t ON a USING sum(b)", "", "-- nothing"}) {
-    EXPECT_EQ(session_->TablesIn({sql}).code(), Code::kInvalid) << sql;
-    EXPECT_EQ(session_->Query({sql}, {}).code(), Code::kInvalid) << sql;
-    EXPECT_EQ(session_->Define("v", {sql}).code(), Code::kInvalid) << sql;
-    EXPECT_EQ(session_->Collect({sql}, {}).code(), Code::kInvalid) << sql;
-    Result<Description> description = session_->Describe({sql});
-    ASSERT_TRUE(description.ok()) << sql;
-    EXPECT_FALSE(description->ok()) << sql;
-  }
-  EXPECT_EQ(session_->TablesIn({"UPDATE t SET a = 1"}).status().hint(),
-            "write SELECT …, WITH … SELECT or VALUES …");
-}
-
-TEST_F(EngineTest, ClosingABracketDoesNotEscape) {
-  EXPECT_FALSE(session_->Collect({"SELECT 1) AS x; DROP SCHEMA main; SELECT (2"}, {}).ok());
-  EXPECT_FALSE(session_->Materialize("t", {"SELECT 1; DROP SCHEMA main"}, {}).ok());
-}
-
-TEST_F(EngineTest, TablesAreFoundWithScopes) {
-  EXPECT_EQ(Tables("WITH c AS (SELECT 1 FROM d.e) SELECT a, (SELECT max(q) FROM t2) FROM c JOIN "
-                   "x.y ON c.a = y.b, "
-                   "bronze.t WHERE EXISTS (SELECT 1 FROM z)"),
-            (Lines{"25 d.e", "60 t2", "76 x.y", "94 bronze.t", "131 z"}));
-  EXPECT_EQ(Tables("WITH t AS (SELECT * FROM t) SELECT * FROM t"), Lines{"25 t"});
-  EXPECT_EQ(Tables("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 3) "
-                   "SELECT * FROM r"),
-            Lines{});
-  EXPECT_EQ(Tables("SELECT * FROM (WITH c AS (SELECT 1) SELECT * FROM c) JOIN c ON true"),
-            Lines{"58 c"});
-  EXPECT_EQ(Tables("FROM a.b UNION ALL FROM A.B; -- twice"), Lines{"5 a.b"});
-  EXPECT_EQ(Tables("SELECT * FROM read_csv('x.csv'), 'y.parquet', range(3)"), Lines{});
-  EXPECT_EQ(Tables("SELECT * FROM t PIVOT (sum(x) FOR y IN (1, 2))"), Lines{"14 t"});
-}
-
-TEST_F(EngineTest, VolatileCallsAreNamed) {
-  EXPECT_EQ(
-      *session_->VolatileCalls({"SELECT random(), UUID(), now() FROM range(3) TABLESAMPLE 10%"}),
-      (Lines{"random", "uuid", "sample"}));
-  EXPECT_EQ(*session_->VolatileCalls({"SELECT now(), current_date, upper('x')"}), Lines{});
 }
 
 TEST_F(EngineTest, TypesBecomeThoseOfTheLake) {
@@ -402,6 +258,70 @@ TEST_F(EngineTest, TimeIsFixed) {
   ASSERT_TRUE(reader.ok());
   std::unique_ptr<Session> other = Open();
   EXPECT_NE(*other->Collect({"SELECT current_date"}, {})->front().front(), "2021-02-03");
+}
+
+TEST_F(EngineTest, NamesMayHoldAnything) {
+  for (std::string name : {"we ird.ta\"ble", "select.from", "UPPER.Case", "über.größe"}) {
+    ASSERT_TRUE(session_->Define(name, {"SELECT 1 AS \"a b\"\"c\""}).ok()) << name;
+    std::vector<std::string> parts = Split(name, '.');
+    std::string quoted = SqlName(parts[0]) + "." + SqlName(parts[1]);
+    EXPECT_EQ(Value("SELECT * FROM " + quoted), "1");
+    EXPECT_EQ(session_->TablesIn({"SELECT * FROM " + quoted})->at(0).name, name);
+  }
+  EXPECT_EQ(session_->Define("temp.x", {"SELECT 1"}).code(), Code::kInvalid);
+}
+
+TEST_F(EngineTest, AFailedMaterializeLeavesNothing) {
+  ASSERT_TRUE(session_->Materialize("t", {"SELECT 1 AS a"}, {}).ok());
+  EXPECT_FALSE(
+      session_->Materialize("t", {"SELECT ('x' || range)::INTEGER AS a FROM range(9)"}, {}).ok());
+  EXPECT_EQ(Errors("SELECT * FROM t"), Lines{"14 table: unknown table 't'"});
+  EXPECT_FALSE(session_->Materialize("t", {"SELECT nothing"}, {}).ok());
+  ASSERT_TRUE(session_->Define("t", {"SELECT 2 AS a"}).ok());
+  EXPECT_EQ(Value("SELECT a FROM t"), "2");
+}
+
+TEST_F(EngineTest, SessionsWorkSideBySide) {
+  std::atomic<int> wrong{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 6; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int round = 0; round < 15; ++round) {
+          std::unique_ptr<Session> session = Open();
+          std::string value = std::to_string(thread * 100 + round);
+          bool ok = session->FixTime(Time(std::chrono::seconds(round)), 1).ok() &&
+                    session->Define("bronze.t", {"SELECT " + value + " AS a, now() AS n"}).ok() &&
+                    session->Materialize("k", {"SELECT a FROM bronze.t, range(1000)"}, {}).ok();
+          auto rows = session->Collect({"SELECT DISTINCT a FROM k"}, {});
+          if (!ok || !rows.ok() || rows->size() != 1 || rows->at(0).at(0) != value) ++wrong;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(EngineTest, ForeignDeltaTablesAreRead) {
+  auto files = session_->WriteParquet({"SELECT range AS a FROM range(3)"},
+                                      {.folder = folder_, .prefix = "p-"}, {});
+  ASSERT_TRUE(files.ok());
+  std::filesystem::path file = files->front().path;
+  std::filesystem::create_directory(folder_ / "_delta_log");
+  std::ofstream(folder_ / "_delta_log" / "00000000000000000000.json")
+      << R"({"protocol":{"minReaderVersion":1,"minWriterVersion":2}})"
+      << "\n"
+      << R"({"metaData":{"id":"x","format":{"provider":"parquet","options":{}},"partitionColumns":[],)"
+      << R"("configuration":{},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",)"
+      << R"(\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}"}})"
+      << "\n"
+      << R"({"add":{"path":")" << file.filename().string() << R"(","partitionValues":{},"size":)"
+      << files->front().size << R"(,"modificationTime":0,"dataChange":true}})"
+      << "\n";
+  Result<Sql> scan = session_->ForeignDelta(folder_, 0);
+  ASSERT_TRUE(scan.ok()) << scan.status().ToString();
+  ASSERT_TRUE(session_->Define("silver.t", *scan).ok());
+  EXPECT_EQ(Value("SELECT count(*), sum(a) FROM silver.t"), "3|3");
 }
 
 TEST_F(EngineTest, FilesAreWritten) {
