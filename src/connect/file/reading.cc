@@ -1,0 +1,162 @@
+#include "connect/file/reading.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "connect/file/shape_memory.h"
+
+namespace millrace::file {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSourceFile = "_source_file";
+constexpr size_t kPiece = size_t{1} << 20;   // bytes a read
+
+// No rows, in the files' columns.
+Sql Nothing(const Schema& schema) {
+  std::string columns;
+  for (const Column& column : schema.columns) {
+    columns += "CAST(NULL AS " + column.type.ToSql() + ") AS " + SqlName(column.name) + ", ";
+  }
+  return {"SELECT " + columns + "CAST(NULL AS VARCHAR) AS " + kSourceFile + " WHERE false"};
+}
+
+}  // namespace
+
+Reading::Reading(FormatConfig format, std::string state_folder, const std::string& id)
+    : format_(std::move(format)), state_folder_(std::move(state_folder)),
+      scratch_prefix_(Sha256Hex(id).substr(0, 16) + "-"),
+      scratch_(state_folder_ + "/staging/" + scratch_prefix_ + std::to_string(::getpid())) {}
+
+Reading::~Reading() { Close(); }
+
+Status Reading::Open(std::vector<ToRead> files, std::vector<FoundFile> all, std::stop_token stop) {
+  Close();
+  SweepScratch();
+  files_ = std::move(files);
+  all_ = std::move(all);
+  stop_ = stop;
+  for (const ToRead& each : files_) {
+    InputFile input{each.file.absolute, each.file.path, each.skip};
+    Seen seen{each.file.absolute, {}};
+    if (::stat(seen.path.c_str(), &seen.info) != 0) return FromErrno("cannot read " + seen.path, errno);
+    if (each.upto >= 0) {
+      input.path = TRY(StagePrefix(each, stop));
+    } else {
+      seen_.push_back(std::move(seen));
+    }
+    inputs_.push_back(std::move(input));
+  }
+  return Status::Ok();
+}
+
+Result<std::optional<Sql>> Reading::Scan(Session& session) {
+  if (inputs_.empty()) {
+    Shape shape = TRY(ShapeOf(session, all_, format_, state_folder_, stop_));
+    return std::optional<Sql>(Nothing(shape.schema));
+  }
+  std::vector<FoundFile> files;
+  for (const ToRead& each : files_) files.push_back(each.file);
+  Shape shape = TRY(ShapeOf(session, files, format_, state_folder_, stop_));
+  scan_ = TRY(ScanFiles(session, inputs_, format_, shape, scratch_, stop_));
+  return std::optional<Sql>(scan_->rows());
+}
+
+Result<std::optional<Sql>> Reading::Rejects(Session& session) {
+  TRY(CheckUnchanged());
+  if (!scan_) return std::optional<Sql>();
+  return scan_->Rejects(session, stop_);
+}
+
+Result<std::optional<Schema>> Reading::Describe(Session& session, const std::vector<FoundFile>& files,
+                                                std::stop_token stop) {
+  Schema schema = TRY(ShapeOf(session, files, format_, state_folder_, stop)).schema;
+  schema.columns.push_back({kSourceFile, {TypeKind::kVarchar}});
+  return std::optional<Schema>(std::move(schema));
+}
+
+SourceInfo Reading::Info() const {
+  SourceInfo info{.bytes = 0};
+  for (const ToRead& each : files_) {
+    info.bytes += std::max<int64_t>(0, each.file.size - each.skip);
+    info.files.push_back({each.file.absolute, each.file.size, each.file.modified, each.sha256});
+    if (each.rewritten) info.rewritten.push_back(each.file.path);
+  }
+  return info;
+}
+
+void Reading::Close() {
+  scan_.reset();
+  std::error_code ignored;   // what stays is swept at the next Open
+  fs::remove_all(scratch_, ignored);
+  files_.clear();
+  inputs_.clear();
+  seen_.clear();
+}
+
+Status Reading::CheckUnchanged() const {
+  for (const Seen& seen : seen_) {
+    struct stat now;
+    bool there = ::stat(seen.path.c_str(), &now) == 0;
+    if (there && now.st_size == seen.info.st_size && now.st_ino == seen.info.st_ino &&
+        now.st_mtim.tv_sec == seen.info.st_mtim.tv_sec && now.st_mtim.tv_nsec == seen.info.st_mtim.tv_nsec) {
+      continue;
+    }
+    return {Code::kUnavailable, seen.path + (there ? " changed" : " was removed") + " while it was read",
+            "it is taken again with the next attempt"};
+  }
+  return Status::Ok();
+}
+
+Result<std::string> Reading::StagePrefix(const ToRead& file, std::stop_token stop) {
+  std::error_code error;
+  fs::create_directories(scratch_, error);
+  if (error) return FromErrno("cannot make folder " + scratch_, error.value());
+  std::string path = scratch_ + "/" + std::to_string(inputs_.size()) + "-" +
+                     fs::path(file.file.path).filename().string();
+  std::unique_ptr<ByteReader> reader = TRY(OpenBytes(file.file.absolute, Compression::kNone));
+  int out = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (out < 0) return FromErrno("cannot create " + path, errno);
+  std::vector<char> piece(kPiece);
+  Status status;
+  for (int64_t left = file.upto; left > 0 && status.ok();) {
+    size_t wanted = static_cast<size_t>(std::min<int64_t>(left, kPiece));
+    Result<size_t> got = reader->Read(piece.data(), wanted);
+    if (!got.ok()) status = got.status();
+    else if (*got == 0) status = {Code::kUnavailable, file.file.absolute + " changed while it was read"};
+    else if (::write(out, piece.data(), *got) != static_cast<ssize_t>(*got)) {
+      status = FromErrno("cannot write " + path, errno);
+    } else {
+      left -= static_cast<int64_t>(*got);
+    }
+    if (stop.stop_requested()) status = Canceled();
+  }
+  ::close(out);
+  if (!status.ok()) return status;
+  return path;
+}
+
+// What killed processes left of this reader.
+void Reading::SweepScratch() const {
+  std::error_code error;
+  for (fs::directory_iterator it(state_folder_ + "/staging", error), end; !error && it != end; it.increment(error)) {
+    std::string name = it->path().filename().string();
+    if (!name.starts_with(scratch_prefix_)) continue;
+    pid_t process = std::atoi(name.c_str() + scratch_prefix_.size());
+    std::error_code ignored;
+    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) fs::remove_all(it->path(), ignored);
+  }
+}
+
+}  // namespace millrace::file

@@ -1,0 +1,65 @@
+// Reads a list of files through the engine: the part that the sources of files have in common.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "connect/file/listing.h"
+#include "connect/source.h"
+#include "decode/format.h"
+#include "decode/scan.h"
+
+namespace millrace::file {
+
+struct ToRead {
+  FoundFile file;
+  std::string sha256;
+  int64_t skip = 0;        // bytes taken before, up to a line end
+  int64_t upto = -1;       // bytes that are read at most; -1: all
+  bool rewritten = false;  // its earlier rows go
+};
+
+class Reading {
+ public:
+  // `id` tells this reader from others of the project; `state_folder` as in ConnectContext.
+  Reading(FormatConfig format, std::string state_folder, const std::string& id);
+  ~Reading();
+
+  // `all`: files that tell the columns when there is none to read.
+  Status Open(std::vector<ToRead> files, std::vector<FoundFile> all, std::stop_token stop);
+  // These two stop as Open does.
+  Result<std::optional<Sql>> Scan(Session& session);
+  // kUnavailable when one of the files changed since Open.
+  Result<std::optional<Sql>> Rejects(Session& session);
+  Result<std::optional<Schema>> Describe(Session& session, const std::vector<FoundFile>& files,
+                                         std::stop_token stop);
+  SourceInfo Info() const;
+  void Close();   // removes what was staged
+
+ private:
+  struct Seen {
+    std::string path;
+    struct stat info;
+  };
+  Status CheckUnchanged() const;
+  Result<std::string> StagePrefix(const ToRead& file, std::stop_token stop);
+  void SweepScratch() const;
+
+  const FormatConfig format_;
+  const std::string state_folder_, scratch_prefix_, scratch_;
+  std::vector<ToRead> files_;
+  std::vector<FoundFile> all_;
+  std::vector<InputFile> inputs_;
+  std::vector<Seen> seen_;
+  std::unique_ptr<FileScan> scan_;
+  std::stop_token stop_;
+};
+
+}  // namespace millrace::file

@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "base/text.h"
+#include "connect/file/growth.h"
+#include "connect/file/reading.h"
+#include "connect/file/shape_memory.h"
+#include "connect/landing/config.h"
+#include "connect/landing/landing.h"
+
+namespace millrace::landing {
+
+namespace {
+
+using file::FoundFile;
+
+// A version counts only within one life of the landing.
+struct Place {
+  int64_t version = 0;
+  std::string landing_id;
+
+  Position ToPosition() const { return {std::to_string(version) + " " + landing_id}; }
+
+  static Result<Place> Parse(const Position& position) {
+    Place place;
+    const std::string& token = position.token;
+    auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), place.version);
+    if (error != std::errc()) return Invalid("'" + token + "' is not a position in a landing");
+    place.landing_id = std::string(Trim(std::string_view(end, token.data() + token.size())));
+    return place;
+  }
+};
+
+// The newest of a file's versions up to a manifest, or null.
+const LandedFile* At(const std::vector<LandedFile>& versions, int64_t manifest) {
+  for (auto each = versions.rbegin(); each != versions.rend(); ++each) {
+    if (each->version <= manifest) return &*each;
+  }
+  return nullptr;
+}
+
+// Its position is the manifest that brought the newest of its files, so that what else lands does not move it.
+class LandingSource final : public Source {
+ public:
+  LandingSource(SourceConfig config, ConnectContext& context)
+      : config_(std::move(config)), name_(LandingOf(config_)), pattern_(PatternOf(config_)),
+        lake_(context.lake.storage()),
+        reading_(config_, context.state_folder, context.task + "\n" + config_.path) {}
+
+  Status Probe(std::stop_token) override { return LoadMatching().status(); }
+
+  Result<Position> Latest(const std::optional<Position>&, std::stop_token) override {
+    Contents contents = TRY(LoadMatching());
+    int64_t newest = 0;
+    for (const auto& [name, versions] : contents.files) newest = std::max(newest, versions.back().version);
+    return Place{newest, contents.landing_id}.ToPosition();
+  }
+
+  Status Open(const Range& range, std::stop_token stop) override {
+    Contents contents = TRY(LoadMatching());
+    Place begin{-1, contents.landing_id}, end{contents.version, contents.landing_id};
+    if (range.begin) begin = TRY(Place::Parse(*range.begin));
+    if (range.end) end = TRY(Place::Parse(*range.end));
+    if (begin.landing_id != contents.landing_id || end.landing_id != contents.landing_id) {
+      return Invalid("landing '" + name_ + "' was removed and made anew since it was read",
+                     "run once with --full-refresh");
+    }
+    std::vector<file::ToRead> todo;
+    std::vector<FoundFile> all;
+    for (const auto& [name, versions] : contents.files) {
+      const LandedFile* wanted = At(versions, end.version);
+      const LandedFile* before = At(versions, begin.version);
+      if (!wanted) continue;
+      Result<FoundFile> found = Find(contents, *wanted);
+      if (found.ok()) all.push_back(*found);
+      if (before && before->sha256 == wanted->sha256) continue;
+      file::ToRead each{.file = TRY(std::move(found)), .sha256 = wanted->sha256};
+      if (before) TRY(OnlyWhatIsNew(each, contents, *before, stop));
+      todo.push_back(std::move(each));
+    }
+    return reading_.Open(std::move(todo), std::move(all), stop);
+  }
+
+  Result<std::optional<Batch>> Read(std::stop_token) override {
+    return Internal("the rows of landed files are read by the engine, through NativeScan");
+  }
+
+  Status Acknowledge(const Position&) override {
+    reading_.Close();
+    return Status::Ok();
+  }
+
+  Result<std::optional<Sql>> NativeScan(Session& session) override { return reading_.Scan(session); }
+  Result<std::optional<Sql>> DecodeRejects(Session& session) override { return reading_.Rejects(session); }
+  SourceInfo Info() const override { return reading_.Info(); }
+
+  Result<std::optional<Schema>> Describe(Session& session, std::stop_token stop) override {
+    return reading_.Describe(session, TRY(Newest()), stop);
+  }
+
+  std::string SchemaKey() override {
+    Result<std::vector<FoundFile>> newest = Newest();
+    return newest.ok() ? file::ShapeKey(*newest, config_) : "";
+  }
+
+ private:
+  // What the landing holds of the files that the pattern names.
+  Result<Contents> LoadMatching() {
+    Contents contents = TRY(Load(lake_, name_));
+    if (contents.version == 0) {
+      std::string closest = Closest(name_, TRY(Landings(lake_)));
+      return NotFound("nothing was landed in '" + name_ + "' yet",
+                      closest.empty() ? "a task with `to: {landing: " + name_ + "}` brings files there"
+                                      : "did you mean '" + closest + "'?");
+    }
+    std::vector<std::string> names;
+    for (const auto& [name, versions] : contents.files) names.push_back(name);
+    std::erase_if(contents.files, [&](const auto& each) { return !GlobMatch(pattern_, each.first); });
+    if (!contents.files.empty()) return contents;
+    std::string closest = Closest(pattern_, names);
+    std::string there = names.empty() ? "it has no files" : "it has " + names.front() + (names.size() > 1 ? " and others" : "");
+    return NotFound("no file of landing '" + name_ + "' matches '" + pattern_ + "'",
+                    closest.empty() ? there : "did you mean '" + closest + "'?");
+  }
+
+  Result<FoundFile> Find(const Contents& contents, const LandedFile& landed) {
+    std::string path = TRY(Locate(lake_, name_, contents, landed));
+    return FoundFile{FolderOf(name_) + "/" + landed.file, lake_.Uri(path), landed.size, landed.modified};
+  }
+
+  Result<std::vector<FoundFile>> Newest() {
+    Contents contents = TRY(LoadMatching());
+    std::vector<FoundFile> files;
+    for (const auto& [name, versions] : contents.files) {
+      files.push_back(TRY(Find(contents, versions.back())));
+    }
+    return files;
+  }
+
+  Status OnlyWhatIsNew(file::ToRead& each, const Contents& contents, const LandedFile& before,
+                       std::stop_token stop) {
+    if (before.size == 0) return Status::Ok();   // nothing was in it
+    if (file::CanGrow(each.file.path, config_)) {
+      FoundFile earlier = TRY(Find(contents, before));
+      std::optional<int64_t> skip =
+          TRY(file::GrownBehind(each.file.absolute, earlier.absolute, config_.compression, stop));
+      if (skip) {
+        each.skip = *skip;
+        return Status::Ok();
+      }
+    }
+    if (config_.rewritten == file::Rewritten::kFail) {
+      return Invalid(each.file.path + " has another content than when it was taken",
+                     "`rewritten: replace` reads it again and removes its earlier rows");
+    }
+    each.rewritten = config_.rewritten == file::Rewritten::kReplace;
+    return Status::Ok();
+  }
+
+  const SourceConfig config_;
+  const std::string name_, pattern_;
+  Storage& lake_;
+  file::Reading reading_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> MakeSource(const SourceConfig& config, ConnectContext& context) {
+  return std::unique_ptr<Source>(std::make_unique<LandingSource>(config, context));
+}
+
+}  // namespace millrace::landing
