@@ -1,0 +1,128 @@
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/text.h"
+#include "config/yaml.h"
+#include "conformance/suite.h"
+
+namespace millrace::conformance {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string FreshFolder() {
+  std::string pattern = (fs::temp_directory_path() / "millrace_conformance_XXXXXX").string();
+  return ::mkdtemp(pattern.data());
+}
+
+}  // namespace
+
+World::World(const std::string& folder)
+    : own_(folder.empty()), folder_(own_ ? FreshFolder() : folder), env_{SystemClock()} {
+  engine_ = *OpenDuckDb({.memory_limit = int64_t{512} << 20, .threads = 2, .spill_folder = folder_ + "/spill"});
+  lake_ = *OpenLake(folder_ + "/lake", env_, *engine_);
+  session_ = *engine_->Open("suite");
+  RegisterConnectors(registry_);
+}
+
+World::~World() {
+  session_.reset();
+  lake_.reset();
+  engine_.reset();
+  if (own_) fs::remove_all(folder_);
+}
+
+ConnectContext& World::Keep(const std::string& task) {
+  contexts_.push_back(std::make_unique<ConnectContext>(
+      ConnectContext{env_, *lake_, folder_, folder_ + "/.millrace", "suite-run", task}));
+  return *contexts_.back();
+}
+
+Result<std::unique_ptr<Source>> World::MakeSource(const std::string& connector, const std::string& yaml,
+                                                  const std::string& task) {
+  const Registry::Entry* entry = registry_.Find(connector);
+  if (!entry || !entry->parse_source) return NotFound("no source '" + connector + "'");
+  Diagnostics diagnostics;
+  auto parsed = entry->parse_source(ParseYaml(yaml, "suite.yml", diagnostics), diagnostics);
+  if (!parsed) return diagnostics.ToStatus();
+  return parsed->make(Keep(task));
+}
+
+Result<std::unique_ptr<Sink>> World::MakeSink(const std::string& connector, const std::string& yaml,
+                                              const std::string& task) {
+  const Registry::Entry* entry = registry_.Find(connector);
+  if (!entry || !entry->parse_sink) return NotFound("no sink '" + connector + "'");
+  Diagnostics diagnostics;
+  auto parsed = entry->parse_sink(ParseYaml(yaml, "suite.yml", diagnostics), diagnostics);
+  if (!parsed) return diagnostics.ToStatus();
+  return parsed->make(Keep(task));
+}
+
+std::vector<std::string> World::Lines(const std::string& sql) {
+  auto rows = session_->Collect({"SELECT * FROM (" + sql + ") ORDER BY ALL"}, {});
+  if (!rows.ok()) return {rows.status().ToString()};
+  std::vector<std::string> lines;
+  for (const auto& row : *rows) {
+    std::vector<std::string> cells;
+    for (const auto& cell : row) cells.push_back(cell.value_or("NULL"));
+    lines.push_back(Join(cells, "|"));
+  }
+  return lines;
+}
+
+std::vector<std::string> World::Files() const {
+  std::vector<std::string> files;
+  for (const auto& each : fs::recursive_directory_iterator(folder_)) {
+    std::string path = fs::relative(each.path(), folder_).string();
+    if (each.is_regular_file() && !path.starts_with("spill/")) files.push_back(path);
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Result<std::unique_ptr<Sink>> WriteUncommitted(World& world, const SinkKind& kind, const std::string& task,
+                                               int64_t sequence, const std::string& rows) {
+  std::unique_ptr<Sink> sink = TRY(world.MakeSink(kind.connector, kind.config, task));
+  Description description = TRY(world.session().Describe({rows}));
+  TRY(sink->Open(sink->TakesRows() ? description.schema : Schema(), {}, {}));
+  if (sink->TakesRows()) {
+    TRY(sink->WriteFrom(world.session(), {rows}, {}));
+  } else {
+    std::string file = world.Path("incoming-" + std::to_string(sequence) + ".parquet");
+    TRY(world.session().WriteFile({rows}, file, "parquet", {}, {}));
+    TRY(sink->TakeFiles({file}, {}));
+  }
+  return sink;
+}
+
+Status WriteOnce(World& world, const SinkKind& kind, const std::string& task, int64_t sequence,
+                 const std::string& rows) {
+  std::unique_ptr<Sink> sink = TRY(WriteUncommitted(world, kind, task, sequence, rows));
+  return sink->Commit({{task, sequence}, "position " + std::to_string(sequence), SystemClock().Now()}, {});
+}
+
+std::string Ids(int first, int last) {
+  return "SELECT range AS id, 'v' || range AS v FROM range(" + std::to_string(first) + ", " +
+         std::to_string(last + 1) + ")";
+}
+
+std::string EveryType() {
+  std::vector<std::pair<const char*, const char*>> values = {
+      {"b", "true"}, {"t", "(-128)::TINYINT"}, {"s", "32767::SMALLINT"}, {"i", "(-2147483648)::INTEGER"},
+      {"l", "9223372036854775807::BIGINT"}, {"f", "1.5::FLOAT"}, {"d", "-0.1::DOUBLE"},
+      {"n", "12345678.90::DECIMAL(18,2)"}, {"v", "'é,\"x\"' || chr(10) || '日本'"}, {"x", "'\\x00\\xFF'::BLOB"},
+      {"day", "DATE '1969-12-31'"}, {"ts", "TIMESTAMP '2013-01-01 05:17:00.123456'"},
+      {"tz", "TIMESTAMPTZ '2013-01-01 05:17:00.123456+00'"}, {"li", "[1, NULL, 3]"},
+      {"st", "{'a': 1, 'b': 'x'}"}, {"mp", "MAP {'k': 1.5::DOUBLE}"}};
+  std::string some = "SELECT 1::BIGINT AS id", none = "SELECT 2::BIGINT";
+  for (const auto& [name, value] : values) {
+    some += ", " + std::string(value) + " AS " + name;
+    none += ", NULL";
+  }
+  return some + " UNION ALL " + none;
+}
+
+}  // namespace millrace::conformance
