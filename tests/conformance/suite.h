@@ -60,8 +60,10 @@ struct SourceKind {
   std::function<Status(World&, const std::string& rows)> add;
   // How columns `id` and `v` come out of the source's rows.
   std::string columns = "id, v";
-  // The source's columns are always the same, whatever is added; it is not asked for every type.
+  // The source's columns are always the same, whatever is added.
   bool fixed_shape = false;
+  // Rows travel as text, which has no types: it is not asked to keep every one.
+  bool untyped = false;
 };
 
 struct SinkKind {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "config/json.h"
@@ -87,11 +88,14 @@ class FileSink final : public Sink {
     if (!written_) return Internal("Commit before WriteFrom");
     std::string name = FinalName(commit.id);
     if (refresh_ && config_.mode == SinkMode::kAppend) TRY(RemoveEarlier(name));
+    TRY(Failpoint("file.rename.before"));
     TRY(storage_->Rename(aside_, name));
+    TRY(Failpoint("file.rename.after"));
     written_ = false;
     Json json = {{"task", commit.id.task}, {"sequence", commit.id.sequence}, {"file", name},
                  {"position", commit.position}};
-    return storage_->Put(MemoryPath(), json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+    TRY(storage_->Put(MemoryPath(), json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
+    return Failpoint("file.remember.after");
   }
 
   std::string Target() const override { return config_.path; }
