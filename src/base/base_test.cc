@@ -45,6 +45,15 @@ TEST(Time, IsRoundedNotCut) {
   EXPECT_EQ(FormatDuration(std::chrono::minutes(125)), "2h 5m");
 }
 
+TEST(Time, WritesWhatItReadsBack) {
+  for (const char* text : {"0s", "90s", "250ms", "1.5ms", "3m", "25h", "1d", "2w"}) {
+    EXPECT_EQ(DurationText(*ParseDuration(text)), text);
+  }
+  for (const char* text : {"0", "1001", "1kB", "3KiB", "64MB", "64MiB", "2GB", "2GiB"}) {
+    EXPECT_EQ(BytesText(*ParseBytes(text)), text);
+  }
+}
+
 TEST(Text, GlobKeepsToItsSegment) {
   EXPECT_TRUE(GlobMatch("data/*.csv", "data/a.csv"));
   EXPECT_FALSE(GlobMatch("data/*.csv", "data/x/a.csv"));

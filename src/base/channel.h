@@ -16,7 +16,7 @@ class Channel {
  public:
   explicit Channel(size_t capacity) : capacity_(capacity) {}
 
-  // Waits for room. False when the channel was closed or stop was requested: the value was not taken.
+  // Waits for room. False when it was closed or stop was requested: the value was not taken.
   bool Push(T value, std::stop_token stop = {}) {
     std::unique_lock lock(mutex_);
     bool room = changed_.wait(lock, stop, [&] { return closed_ || queue_.size() < capacity_; });

@@ -44,6 +44,10 @@ Status FromErrno(std::string_view what, int error) {
     case EPERM: return {Code::kInvalid, message, "give this user the right to it"};
     case EROFS:
       return {Code::kInvalid, message, "the file system is read-only: choose another folder"};
+    case ENOMEM: return {Code::kExhausted, message, "free some memory"};
+    case EIO:
+    case ESTALE:
+    case ETIMEDOUT: return {Code::kUnavailable, message};
     default: return {Code::kInvalid, message};
   }
 }

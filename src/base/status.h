@@ -57,15 +57,15 @@ inline Status NotFound(std::string message, std::string hint = "") {
 inline Status Internal(std::string message) { return {Code::kInternal, std::move(message)}; }
 inline Status Canceled() { return {Code::kCanceled, "stopped on request"}; }
 
-// The status of a failed system call: the message is "what: strerror"; ENOSPC and EDQUOT become
-// kExhausted, ENOENT kNotFound, everything else kInvalid with the fitting hint.
+// The status of a failed system call: the message is "what: strerror". What is used up becomes
+// kExhausted, ENOENT kNotFound, a device that does not answer kUnavailable, all else kInvalid.
 Status FromErrno(std::string_view what, int error);
 
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                 // NOLINT: implicit by design
-  Result(Status status) : status_(std::move(status)) {          // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit by design
+  Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit by design
     if (status_.ok()) status_ = Internal("a Result was made from an ok Status");
   }
 
@@ -79,7 +79,7 @@ class [[nodiscard]] Result {
   T&& value() && { return *std::move(value_); }
   T& operator*() & { return *value_; }
   const T& operator*() const& { return *value_; }
-  T operator*() && { return *std::move(value_); }   // by value: `for (x : *List())` keeps it alive
+  T operator*() && { return *std::move(value_); }  // by value: `for (x : *List())` keeps it alive
   T* operator->() { return &*value_; }
   const T* operator->() const { return &*value_; }
 
@@ -101,14 +101,14 @@ T TakeValue(Result<T>&& result) {
 }
 }  // namespace internal
 
-// TRY(x): the value of a Result, or returns its Status from the calling function. Also for a Status.
-#define TRY(expression)                                                       \
-  ({                                                                          \
-    auto try_result = (expression);                                           \
-    if (!try_result.ok()) {                                                   \
-      return ::millrace::internal::TakeStatus(std::move(try_result));         \
-    }                                                                         \
-    ::millrace::internal::TakeValue(std::move(try_result));                   \
+// TRY(x): the value of a Result, or returns its Status from the calling function. Also for Status.
+#define TRY(expression)                                               \
+  ({                                                                  \
+    auto try_result = (expression);                                   \
+    if (!try_result.ok()) {                                           \
+      return ::millrace::internal::TakeStatus(std::move(try_result)); \
+    }                                                                 \
+    ::millrace::internal::TakeValue(std::move(try_result));           \
   })
 
 }  // namespace millrace

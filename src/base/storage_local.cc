@@ -10,6 +10,7 @@
 #include <set>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/failpoint.h"
 #include "base/hash.h"
 #include "base/storage.h"
@@ -18,27 +19,6 @@
 namespace millrace {
 
 namespace {
-
-// A descriptor that is closed on every way out.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int get() const { return fd_; }
-  // Close tells of writes that failed late (a network file system, a quota): it must be asked.
-  int Close() {
-    int fd = std::exchange(fd_, -1);
-    return ::close(fd) == 0 ? 0 : errno;
-  }
-
- private:
-  int fd_;
-};
 
 std::string ParentOf(const std::string& path) {
   size_t slash = path.rfind('/');
@@ -71,16 +51,6 @@ Status MakeFolders(const std::string& path) {
     return FromErrno("cannot make folder " + path, errno);
   }
   return SyncFolder(parent);
-}
-
-Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FromErrno("cannot write " + path, errno);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return Status::Ok();
 }
 
 Status WriteDurably(const std::string& path, std::string_view bytes) {

@@ -16,7 +16,8 @@ bool IsNameByte(char c);
 bool IsName(std::string_view text);
 // At most `bytes` of it, and "…" when something was cut off; no character is cut in two.
 std::string CutText(std::string text, size_t bytes);
-bool GlobMatch(std::string_view pattern, std::string_view text);  // * ? [..] within a segment, ** across
+// * ? [..] within a segment of a path; a segment of ** stands for any number of them.
+bool GlobMatch(std::string_view pattern, std::string_view text);
 // 'it''s' and "a ""b""": for SQL of every engine.
 std::string SqlLiteral(std::string_view text);
 std::string SqlName(std::string_view name);

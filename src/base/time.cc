@@ -76,6 +76,13 @@ struct Unit {
   int64_t size;
 };
 
+constexpr std::array<Unit, 6> kDurations{{{"w", 604'800'000'000},
+                                          {"d", 86'400'000'000},
+                                          {"h", 3'600'000'000},
+                                          {"m", 60'000'000},
+                                          {"s", 1'000'000},
+                                          {"ms", 1000}}};
+
 }  // namespace
 
 std::string FormatTime(Time time) {
@@ -123,12 +130,6 @@ std::string FormatDuration(Micros duration) {
 }
 
 Result<Micros> ParseDuration(std::string_view text) {
-  static constexpr std::array<Unit, 6> kUnits{{{"ms", 1000},
-                                               {"s", 1'000'000},
-                                               {"m", 60'000'000},
-                                               {"h", 3'600'000'000},
-                                               {"d", 86'400'000'000},
-                                               {"w", 604'800'000'000}}};
   Status bad =
       Invalid(fmt::format("'{}' is not a duration", text), "write 250ms, 5s, 10m, 2h or 7d");
   std::string_view rest = Trim(text);
@@ -143,7 +144,7 @@ Result<Micros> ParseDuration(std::string_view text) {
     while (letters < rest.size() && std::isalpha(static_cast<unsigned char>(rest[letters])))
       ++letters;
     const Unit* found = nullptr;
-    for (const Unit& unit : kUnits) {
+    for (const Unit& unit : kDurations) {
       if (unit.name == rest.substr(0, letters)) found = &unit;
     }
     if (found == nullptr) return bad;
@@ -152,6 +153,16 @@ Result<Micros> ParseDuration(std::string_view text) {
   }
   if (total > 9e18) return bad;
   return Micros(std::llround(total));
+}
+
+std::string DurationText(Micros duration) {
+  int64_t micros = duration.count();
+  for (const Unit& unit : kDurations) {
+    if (micros != 0 && micros % unit.size == 0) {
+      return fmt::format("{}{}", micros / unit.size, unit.name);
+    }
+  }
+  return micros == 0 ? "0s" : fmt::format("{}ms", double(micros) / 1000);
 }
 
 std::string FormatBytes(int64_t bytes) {
@@ -192,6 +203,21 @@ Result<int64_t> ParseBytes(std::string_view text, int64_t whole) {
       return int64_t(number * double(each.size));
   }
   return bad;
+}
+
+std::string BytesText(int64_t bytes) {
+  static constexpr std::array<Unit, 6> kUnits{{{"GB", 1'000'000'000},
+                                               {"GiB", 1 << 30},
+                                               {"MB", 1'000'000},
+                                               {"MiB", 1 << 20},
+                                               {"kB", 1000},
+                                               {"KiB", 1024}}};
+  for (const Unit& unit : kUnits) {
+    if (bytes != 0 && bytes % unit.size == 0) {
+      return fmt::format("{}{}", bytes / unit.size, unit.name);
+    }
+  }
+  return fmt::format("{}", bytes);
 }
 
 std::string FormatCount(int64_t count) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -32,24 +31,6 @@ FieldKind KindOf(const YamlNode*) { return FieldKind::kAny; }
 FieldKind KindOf(const std::vector<std::string>*) { return FieldKind::kTextList; }
 FieldKind KindOf(const std::map<std::string, std::string>*) { return FieldKind::kTextMap; }
 
-namespace {
-
-struct Unit {
-  std::string_view name;
-  int64_t size;
-};
-
-// The value in the largest unit that divides it.
-template <size_t n>
-std::string InUnits(int64_t value, const std::array<Unit, n>& units) {
-  for (const Unit& unit : units) {
-    if (value % unit.size == 0) return fmt::format("{}{}", value / unit.size, unit.name);
-  }
-  return fmt::format("{}", value);
-}
-
-}  // namespace
-
 // Plain where YAML reads it back as this text, else quoted as JSON, which is YAML too.
 std::string DefaultText(const std::string& value) {
   if (value.empty()) return "";
@@ -68,27 +49,8 @@ std::string DefaultText(int value) { return fmt::format("{}", value); }
 std::string DefaultText(int64_t value) { return fmt::format("{}", value); }
 std::string DefaultText(double value) { return fmt::format("{}", value); }
 
-std::string DefaultText(const Micros& value) {
-  constexpr std::array<Unit, 5> kUnits{{{"d", 86'400'000'000},
-                                        {"h", 3'600'000'000},
-                                        {"m", 60'000'000},
-                                        {"s", 1'000'000},
-                                        {"ms", 1000}}};
-  if (value.count() == 0) return "0s";
-  return value.count() % 1000 == 0 ? InUnits(value.count(), kUnits)
-                                   : fmt::format("{}ms", double(value.count()) / 1000);
-}
-
-std::string DefaultText(const Bytes& value) {
-  constexpr std::array<Unit, 6> kUnits{{{"GB", 1'000'000'000},
-                                        {"GiB", int64_t{1} << 30},
-                                        {"MB", 1'000'000},
-                                        {"MiB", int64_t{1} << 20},
-                                        {"kB", 1000},
-                                        {"KiB", 1024}}};
-  return value.count == 0 ? "0" : InUnits(value.count, kUnits);
-}
-
+std::string DefaultText(const Micros& value) { return DurationText(value); }
+std::string DefaultText(const Bytes& value) { return BytesText(value.count); }
 std::string DefaultText(const Secret&) { return ""; }
 std::string DefaultText(const YamlNode&) { return ""; }
 

@@ -238,9 +238,7 @@ TEST(Spec, WritesDefaultsAsYaml) {
   EXPECT_EQ(DefaultText(std::string("True")), "\"True\"");
   EXPECT_EQ(DefaultText(std::string("1e5")), "\"1e5\"");
   EXPECT_EQ(DefaultText(std::string("\t")), "\"\\t\"");
-  EXPECT_EQ(DefaultText(Micros(1500)), "1.5ms");
   EXPECT_EQ(DefaultText(Micros(0)), "0s");
-  EXPECT_EQ(DefaultText(Bytes{int64_t{3} << 30}), "3GiB");
   EXPECT_EQ(DefaultText(Bytes{1001}), "1001");
   EXPECT_EQ(DefaultText(std::vector<std::string>{"a", "", "b c"}), "[a, \"\", \"b c\"]");
   EXPECT_EQ(DefaultText(std::map<std::string, std::string>{{"a", "1"}}), "{a: \"1\"}");

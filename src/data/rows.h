@@ -1,4 +1,5 @@
-// Rows: an immutable, shared batch of columns as Arrow C structures (https://arrow.apache.org/docs/format/CDataInterface.html).
+// Rows: an immutable, shared batch of columns as Arrow C structures
+// (https://arrow.apache.org/docs/format/CDataInterface.html).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace millrace {
 class Rows {
  public:
   Rows() = default;
-  // Takes over both structures (a struct array and its schema) and releases them with the last copy.
+  // Takes over both structures (a struct array, its schema) and releases them with the last copy.
   static Rows Adopt(ArrowSchema* schema, ArrowArray* array);
 
   int64_t count() const;

@@ -11,17 +11,30 @@
 namespace millrace {
 
 enum class TypeKind {
-  kBoolean, kTinyInt, kSmallInt, kInteger, kBigInt, kFloat, kDouble, kDecimal, kVarchar, kBlob,
-  kDate, kTimestamp /* no zone, microseconds */, kTimestampTz /* UTC, microseconds */,
-  kList, kStruct, kMap,
+  kBoolean,
+  kTinyInt,
+  kSmallInt,
+  kInteger,
+  kBigInt,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kVarchar,
+  kBlob,
+  kDate,
+  kTimestamp /* no zone, microseconds */,
+  kTimestampTz /* UTC, microseconds */,
+  kList,
+  kStruct,
+  kMap,
 };
 
 struct Column;
 
 struct Type {
   TypeKind kind = TypeKind::kVarchar;
-  int precision = 0, scale = 0;   // kDecimal only
-  std::vector<Column> children;   // list: {element}; map: {key, value}; struct: its fields
+  int precision = 0, scale = 0;  // kDecimal only
+  std::vector<Column> children;  // list: {element}; map: {key, value}; struct: its fields
 
   // DuckDB's spelling, which parses back: "DECIMAL(10,2)", "STRUCT(a INTEGER)[]".
   std::string ToSql() const;
@@ -43,8 +56,8 @@ struct Schema {
   bool operator==(const Schema&) const = default;
 };
 
-// Reads what ToSql writes, and the other names SQL has for these types: TEXT, INT, NUMERIC(10,2), TIMESTAMPTZ….
-// kInvalid for a type the lake cannot keep.
+// Reads what ToSql writes, and the other names SQL has for these types: TEXT, INT, NUMERIC(10,2),
+// TIMESTAMPTZ…. kInvalid for a type the lake cannot keep.
 Result<Type> ParseType(std::string_view text);
 
 }  // namespace millrace

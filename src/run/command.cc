@@ -16,6 +16,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/text.h"
 
 extern char** environ;
@@ -28,25 +29,6 @@ using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::steady
 
 constexpr milliseconds kGrace{700};  // between SIGTERM and SIGKILL
 constexpr size_t kLastLine = 300;    // bytes of it that go into the message
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() { Close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-  void Close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_;
-};
 
 // The last line that is not blank, of output that comes in pieces.
 class LastLine {

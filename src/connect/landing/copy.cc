@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/hash.h"
 
 namespace millrace::landing {
@@ -14,30 +15,6 @@ namespace millrace::landing {
 namespace {
 
 constexpr size_t kPiece = size_t{1} << 20;   // bytes a read
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
-Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FromErrno("cannot write " + path, errno);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return Status::Ok();
-}
 
 bool Same(const struct stat& a, const struct stat& b) {
   return a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
