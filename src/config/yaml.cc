@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/text.h"
@@ -35,6 +36,13 @@ struct Subtree {
   YamlNode node;
   size_t nodes = 0, bytes = 0;
   int height = 0;
+};
+
+// What a map has beside its entries, until it is whole.
+struct MapParts {
+  std::map<std::string, Place> keys;
+  std::optional<YamlNode> merged;  // the value of <<
+  size_t merged_at = 0;            // the entry before which it was written
 };
 
 std::string_view View(const yaml_char_t* text) {
@@ -80,17 +88,14 @@ class Composer {
   bool ComposeScalar(const Event& event, size_t begin, Subtree& out);
   bool ComposeList(int depth, Subtree& out);
   bool ComposeMap(int depth, Subtree& out);
-  bool ComposeEntry(const Event& key_event, int depth, Subtree& out,
-                    std::map<std::string, Place>& keys, std::vector<YamlNode>& merges,
-                    std::vector<size_t>& merge_at);
+  bool ComposeEntry(const Event& key_event, int depth, Subtree& out, MapParts& parts);
   bool Spend(const Subtree& subtree, const Place& place);
   bool CheckTag(std::string_view tag, bool scalar, const Place& place);
   bool Fail(const Place& place, std::string message, std::string hint = "") {
     diagnostics_.Error(place, std::move(message), std::move(hint));
     return false;
   }
-  void Merge(YamlNode& map, const std::map<std::string, Place>& own, std::vector<YamlNode> merges,
-             const std::vector<size_t>& merge_at);
+  void Merge(YamlNode& map, MapParts parts);
   Place At(const yaml_mark_t& mark) const { return source_->At(bytes_of_.Byte(mark.index)); }
 
   std::shared_ptr<const SourceText> source_;
@@ -230,22 +235,18 @@ bool Composer::ComposeList(int depth, Subtree& out) {
 
 bool Composer::ComposeMap(int depth, Subtree& out) {
   out.node.kind = YamlNode::Kind::kMap;
-  std::map<std::string, Place> keys;
-  std::vector<YamlNode> merges;
-  std::vector<size_t> merge_at;  // for each of `merges`, the entry before which it goes
+  MapParts parts;
   while (true) {
     Event event;
     if (!Next(event)) return false;
     if (event.raw.type == YAML_MAPPING_END_EVENT) break;
-    if (!ComposeEntry(event, depth, out, keys, merges, merge_at)) return false;
+    if (!ComposeEntry(event, depth, out, parts)) return false;
   }
-  if (!merges.empty()) Merge(out.node, keys, std::move(merges), merge_at);
+  if (parts.merged) Merge(out.node, std::move(parts));
   return true;
 }
 
-bool Composer::ComposeEntry(const Event& key_event, int depth, Subtree& out,
-                            std::map<std::string, Place>& keys, std::vector<YamlNode>& merges,
-                            std::vector<size_t>& merge_at) {
+bool Composer::ComposeEntry(const Event& key_event, int depth, Subtree& out, MapParts& parts) {
   Subtree key, value;
   if (!Compose(key_event, depth + 1, key)) return false;
   Event value_event;
@@ -265,14 +266,14 @@ bool Composer::ComposeEntry(const Event& key_event, int depth, Subtree& out,
   }
   key.node.kind = YamlNode::Kind::kScalar;  // `null: NA`: a key is text
   bool merge = key.node.scalar == "<<" && !key.node.quoted;
-  auto [earlier, fresh] = keys.emplace(key.node.scalar, key.node.place);
+  auto [earlier, fresh] = parts.keys.emplace(key.node.scalar, key.node.place);
   if (!fresh) {
     diagnostics_.Error(key.node.place, "'" + key.node.scalar + "' is written twice in this map",
                        merge ? "merge several at once: <<: [*a, *b]"
                              : "first on line " + std::to_string(earlier->second.line));
   } else if (merge) {
-    merges.push_back(std::move(value.node));
-    merge_at.push_back(out.node.entries.size());
+    parts.merged = std::move(value.node);
+    parts.merged_at = out.node.entries.size();
   } else {
     out.node.entries.emplace_back(std::move(key.node), std::move(value.node));
   }
@@ -280,32 +281,28 @@ bool Composer::ComposeEntry(const Event& key_event, int depth, Subtree& out,
 }
 
 // What a map says itself wins; of several merged ones the first.
-void Composer::Merge(YamlNode& map, const std::map<std::string, Place>& own,
-                     std::vector<YamlNode> merges, const std::vector<size_t>& merge_at) {
-  std::set<std::string> known;
-  for (const auto& [key, place] : own) known.insert(key);
-  for (size_t i = 0; i < merges.size(); ++i) {
-    std::vector<YamlNode> parts;
-    if (merges[i].IsList()) {
-      parts = std::move(merges[i].items);
-    } else {
-      parts.push_back(std::move(merges[i]));
-    }
-    std::vector<std::pair<YamlNode, YamlNode>> entries;
-    for (YamlNode& part : parts) {
-      if (!part.IsMap()) {
-        diagnostics_.Error(part.place, "'<<' merges a map, not " + part.Show(),
-                           "write <<: *anchor");
-        continue;
-      }
-      for (auto& [key, value] : part.entries) {
-        if (known.insert(key.scalar).second) entries.emplace_back(std::move(key), std::move(value));
-      }
-    }
-    map.entries.insert(map.entries.begin() + ptrdiff_t(merge_at[i]),
-                       std::make_move_iterator(entries.begin()),
-                       std::make_move_iterator(entries.end()));
+void Composer::Merge(YamlNode& map, MapParts parts) {
+  std::vector<YamlNode> sources;
+  if (parts.merged->IsList()) {
+    sources = std::move(parts.merged->items);
+  } else {
+    sources.push_back(*std::move(parts.merged));
   }
+  std::vector<std::pair<YamlNode, YamlNode>> entries;
+  for (YamlNode& source : sources) {
+    if (!source.IsMap()) {
+      diagnostics_.Error(source.place, "'<<' merges a map, not " + source.Show(),
+                         "write <<: *anchor");
+      continue;
+    }
+    for (auto& [key, value] : source.entries) {
+      bool fresh = parts.keys.emplace(key.scalar, key.place).second;
+      if (fresh) entries.emplace_back(std::move(key), std::move(value));
+    }
+  }
+  map.entries.insert(map.entries.begin() + ptrdiff_t(parts.merged_at),
+                     std::make_move_iterator(entries.begin()),
+                     std::make_move_iterator(entries.end()));
 }
 
 YamlNode Composer::Document() {
