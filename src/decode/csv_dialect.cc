@@ -12,6 +12,8 @@ namespace millrace::csv {
 
 namespace {
 
+constexpr size_t kLinesBytes = 64'000;
+
 std::string List(const std::vector<std::string>& texts) {
   std::vector<std::string> literals;
   for (const std::string& text : texts) literals.push_back(SqlLiteral(text));
@@ -43,32 +45,61 @@ std::string NotEmpty(const std::optional<std::string>& text) {
   return text && *text != "(empty)" ? *text : "";
 }
 
-Result<Dialect> SniffOne(Session& session, const std::string& sample, std::string_view name,
+using Found = std::vector<std::vector<std::optional<std::string>>>;  // a row for each column
+
+Result<Found> RunSniffer(Session& session, const std::string& sample, std::string_view name,
                          const CsvFormat& format, std::stop_token stop) {
   std::unique_ptr<MemoryFile> file = TRY(MemoryFile::Make(sample));
   std::string from =
       "SELECT delimiter, quote, escape, comment, hasheader, skiprows, dateformat, timestampformat, "
       "c.name, c.\"type\" FROM (SELECT *, unnest(columns) AS c FROM sniff_csv(" +
       SqlLiteral(file->path()) + ", sample_size=-1" + Given(format);
-  auto rows = session.Collect({from + "))"}, stop);
+  Result<Found> found = session.Collect({from + "))"}, stop);
   // Where broken lines spoil every dialect but one, it is that of a single column: look again, past
   // them.
-  bool doubtful = rows.ok() && rows->size() == 1 && !format.delimiter &&
+  bool doubtful = found.ok() && found->size() == 1 && !format.delimiter &&
                   sample.substr(0, sample.find('\n')).find_first_of(",;|\t") != std::string::npos;
-  if (rows.code() == Code::kInvalid || doubtful) {
-    auto lenient = session.Collect({from + ", strict_mode=false, ignore_errors=true))"}, stop);
-    if (lenient.ok() || !doubtful) rows = std::move(lenient);
+  if (found.code() == Code::kInvalid || doubtful) {
+    Result<Found> lenient =
+        session.Collect({from + ", strict_mode=false, ignore_errors=true))"}, stop);
+    if (lenient.ok() || !doubtful) found = std::move(lenient);
   }
-  if (rows.code() == Code::kInvalid) {
+  if (found.code() == Code::kInvalid) {
     return Invalid(std::string(name) + ": no CSV dialect fits its first lines",
                    "set csv.delimiter, csv.quote and csv.header, or another format");
   }
-  if (!rows.ok()) return rows.status();
-  if (rows->empty()) return Invalid(std::string(name) + " has no columns");
+  if (found.ok() && found->empty()) return Invalid(std::string(name) + " has no columns");
+  return found;
+}
+
+// DuckDB tries every delimiter with every quote on the whole sample. A few lines tell those; the
+// whole sample is for the types.
+Result<Found> SniffSample(Session& session, const std::string& sample, std::string_view name,
+                          const CsvFormat& given, std::stop_token stop) {
+  size_t end = sample.rfind('\n', kLinesBytes);
+  if (sample.size() <= kLinesBytes || end == sample.npos)
+    return RunSniffer(session, sample, name, given, stop);
+  Found lines = TRY(RunSniffer(session, sample.substr(0, end + 1), name, given, stop));
+  if (lines.size() == 1) return RunSniffer(session, sample, name, given, stop);
+  CsvFormat format = given;
+  const auto& first = lines.front();
+  if (!format.delimiter) format.delimiter = NotEmpty(first[0]);
+  if (!format.quote) format.quote = NotEmpty(first[1]);
+  if (!format.escape) format.escape = NotEmpty(first[2]);
+  if (!format.comment && !NotEmpty(first[3]).empty()) format.comment = NotEmpty(first[3]);
+  Result<Found> found = RunSniffer(session, sample, name, format, stop);
+  // What comes later may need a quote that the first lines did not show.
+  if (found.code() == Code::kInvalid) return RunSniffer(session, sample, name, given, stop);
+  return found;
+}
+
+Result<Dialect> SniffOne(Session& session, const std::string& sample, std::string_view name,
+                         const CsvFormat& format, std::stop_token stop) {
+  Found found = TRY(SniffSample(session, sample, name, format, stop));
   Dialect dialect;
-  const auto& first = rows->front();
-  dialect.delimiter =
-      format.delimiter.value_or(NotEmpty(first[0]).empty() ? "," : NotEmpty(first[0]));
+  const auto& first = found.front();
+  dialect.delimiter = NotEmpty(first[0]).empty() ? "," : NotEmpty(first[0]);
+  if (format.delimiter) dialect.delimiter = *format.delimiter;
   // No quote in the sample does not mean that there is none behind it.
   std::string quote = NotEmpty(first[1]);
   dialect.quote = format.quote.value_or(quote.empty() ? "\"" : quote);
@@ -80,7 +111,7 @@ Result<Dialect> SniffOne(Session& session, const std::string& sample, std::strin
   dialect.date_format = format.date_format.empty() ? NotEmpty(first[6]) : format.date_format;
   dialect.timestamp_format =
       format.timestamp_format.empty() ? NotEmpty(first[7]) : format.timestamp_format;
-  for (const auto& row : *rows)
+  for (const auto& row : found)
     dialect.columns.emplace_back(row[8].value_or(""), row[9].value_or("VARCHAR"));
   return dialect;
 }

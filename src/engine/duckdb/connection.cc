@@ -94,6 +94,33 @@ Status ForChunks(Answer& answer, std::stop_token stop, Each each) {
   return error == nullptr ? Status::Ok() : Failure(error, stop);
 }
 
+// Prepared first: DuckDB refuses to prepare more than one statement, so nothing can hide behind a
+// semicolon.
+Status ExecuteOne(duckdb_connection connection, const std::string& sql, Answer& answer,
+                  const std::stop_token& stop) {
+  Statement statement;
+  if (duckdb_prepare(connection, sql.c_str(), &statement.handle) != DuckDBSuccess) {
+    return Failure(duckdb_prepare_error(statement.handle), stop);
+  }
+  if (duckdb_execute_prepared(statement.handle, &answer.result) != DuckDBSuccess) {
+    return Failure(duckdb_result_error(&answer.result), stop);
+  }
+  return Status::Ok();
+}
+
+// CREATE TABLE AS and COPY answer with one BIGINT; duckdb_rows_changed counts INSERT and the like
+// only.
+Result<int64_t> CountOf(Answer& answer, const std::stop_token& stop) {
+  int64_t count = 0;
+  if (duckdb_column_count(&answer.result) == 1 &&
+      duckdb_column_type(&answer.result, 0) == DUCKDB_TYPE_BIGINT) {
+    TRY(ForChunks(answer, stop, [&](duckdb_data_chunk chunk, idx_t) {
+      count = NumberAt<int64_t>(duckdb_data_chunk_get_vector(chunk, 0), 0);
+    }));
+  }
+  return count;
+}
+
 // A streaming result as Arrow rows.
 class StreamReader : public RowReader {
  public:
@@ -188,32 +215,30 @@ Result<int64_t> Connection::Run(const std::string& sql, std::stop_token stop) {
   if (duckdb_query(handle_, sql.c_str(), &answer.result) != DuckDBSuccess) {
     return Failure(duckdb_result_error(&answer.result), stop);
   }
-  // CREATE TABLE AS and COPY answer with one BIGINT; duckdb_rows_changed counts INSERT and the like
-  // only.
-  int64_t changed = 0;
-  if (duckdb_column_count(&answer.result) == 1 &&
-      duckdb_column_type(&answer.result, 0) == DUCKDB_TYPE_BIGINT) {
-    TRY(ForChunks(answer, stop, [&](duckdb_data_chunk chunk, idx_t) {
-      changed = NumberAt<int64_t>(duckdb_data_chunk_get_vector(chunk, 0), 0);
-    }));
-  }
-  return changed;
+  return CountOf(answer, stop);
+}
+
+Result<int64_t> Connection::RunOne(const std::string& sql, std::stop_token stop) {
+  if (stop.stop_requested()) return Canceled();
+  Interrupter::Watch watch(interrupter_, handle_, stop);
+  Answer answer;
+  TRY(ExecuteOne(handle_, sql, answer, stop));
+  return CountOf(answer, stop);
 }
 
 Result<std::vector<TextRow>> Connection::Texts(const std::string& sql, std::stop_token stop) {
   if (stop.stop_requested()) return Canceled();
   Interrupter::Watch watch(interrupter_, handle_, stop);
   Answer answer;
-  if (duckdb_query(handle_, sql.c_str(), &answer.result) != DuckDBSuccess) {
-    return Failure(duckdb_result_error(&answer.result), stop);
-  }
+  TRY(ExecuteOne(handle_, sql, answer, stop));
   std::vector<TextRow> rows;
   TRY(ForChunks(answer, stop, [&](duckdb_data_chunk chunk, idx_t count) {
     idx_t columns = duckdb_data_chunk_get_column_count(chunk);
     for (idx_t row = 0; row < count; ++row) {
       TextRow texts(columns);
-      for (idx_t i = 0; i < columns; ++i)
+      for (idx_t i = 0; i < columns; ++i) {
         texts[i] = TextAt(duckdb_data_chunk_get_vector(chunk, i), row);
+      }
       rows.push_back(std::move(texts));
     }
   }));

@@ -56,9 +56,10 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Runs to the end; rows are dropped. Returns how many rows the statement made or wrote. Several
-  // statements may stand in it when stop cannot be requested.
+  // Runs to the end; rows are dropped. Several statements may stand in it, all of them our own.
   Result<int64_t> Run(const std::string& sql, std::stop_token stop = {});
+  // The same for one statement with the user's SQL in it. Returns how many rows it made or wrote.
+  Result<int64_t> RunOne(const std::string& sql, std::stop_token stop = {});
   // All rows; every column must be a VARCHAR.
   Result<std::vector<TextRow>> Texts(const std::string& sql, std::stop_token stop = {});
   // COPY … RETURN_STATS.

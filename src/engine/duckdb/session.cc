@@ -118,6 +118,14 @@ Result<std::string> DuckSession::Claim(std::string_view name) {
   return quoted;
 }
 
+Status DuckSession::Explain(const Status& status, const Sql& sql) {
+  if (status.code() != Code::kInvalid) return Explain(status);
+  // Seen alone, what is wrong with the statement is said better than inside the one it was put
+  // into.
+  Result<Statement> alone = Check(sql);
+  return alone.ok() ? Explain(status) : alone.status();
+}
+
 Status DuckSession::Explain(const Status& status) {
   for (const auto& [name, relation] : relations_) {
     if (relation.bound == 0) continue;
@@ -138,9 +146,10 @@ Status DuckSession::Bind(std::string_view name, std::unique_ptr<RowReader> rows,
 }
 
 Status DuckSession::Define(std::string_view name, const Sql& sql) {
-  std::string text = TRY(Check(sql)).text;
   std::string quoted = TRY(Claim(name));
-  TRY(connection_->Run("CREATE VIEW " + quoted + " AS " + text));
+  std::string text(TrimStatement(sql.text));
+  Result<int64_t> made = connection_->RunOne("CREATE VIEW " + quoted + " AS " + text);
+  if (!made.ok()) return Explain(made.status(), sql);
   relations_[ToLower(name)] = {Kind::kView};
   return Status::Ok();
 }
@@ -160,10 +169,10 @@ Status DuckSession::DefineEmpty(std::string_view name, const Schema& schema) {
 
 Result<int64_t> DuckSession::Materialize(std::string_view name, const Sql& sql,
                                          std::stop_token stop) {
-  std::string text = TRY(Check(sql)).text;
   std::string quoted = TRY(Claim(name));
-  Result<int64_t> rows = connection_->Run("CREATE TABLE " + quoted + " AS " + text, stop);
-  if (!rows.ok()) return Explain(rows.status());
+  std::string text(TrimStatement(sql.text));
+  Result<int64_t> rows = connection_->RunOne("CREATE TABLE " + quoted + " AS " + text, stop);
+  if (!rows.ok()) return Explain(rows.status(), sql);
   relations_[ToLower(name)] = {Kind::kTable};
   return rows;
 }
@@ -209,10 +218,10 @@ Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_
 }
 
 Result<std::vector<TextRow>> DuckSession::Collect(const Sql& sql, std::stop_token stop) {
-  std::string text = TRY(Check(sql)).text;
+  std::string text(TrimStatement(sql.text));
   Result<std::vector<TextRow>> rows = connection_->Texts(
       "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (" + text + "\n) AS millrace_rows_", stop);
-  if (!rows.ok()) return Explain(rows.status());
+  if (!rows.ok()) return Explain(rows.status(), sql);
   return rows;
 }
 

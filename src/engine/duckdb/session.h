@@ -67,6 +67,8 @@ class DuckSession : public Session {
   Result<std::string> Claim(std::string_view name);
   // The reader's own status where bound rows are why a statement failed.
   Status Explain(const Status& status);
+  // …or what is wrong with `sql` itself.
+  Status Explain(const Status& status, const Sql& sql);
 
   std::shared_ptr<Instance> instance_;
   std::string label_;
