@@ -65,12 +65,16 @@ std::string Relation(const std::vector<Part>& parts, const CsvFormat& format) {
   return Join(selects, " UNION ALL BY NAME ");
 }
 
-class CsvFileScan : public FileScan {
+class CsvFileScan : public Files {
  public:
-  CsvFileScan(std::vector<Group> groups, std::vector<ReadyFile> files, std::string stand_in)
-      : groups_(std::move(groups)), files_(std::move(files)), stand_in_(std::move(stand_in)) {}
+  CsvFileScan(std::vector<Group> groups, std::vector<ReadyFile> files, std::string stand_in,
+              CsvFormat format)
+      : groups_(std::move(groups)),
+        files_(std::move(files)),
+        stand_in_(std::move(stand_in)),
+        format_(std::move(format)) {}
 
-  void Build(const std::vector<size_t>& group_of, const CsvFormat& format) {
+  void Build(const std::vector<size_t>& group_of) {
     static std::atomic<int64_t> scans{0};
     std::map<std::pair<size_t, Compression>, Part> parts;
     bool only_empty =
@@ -85,10 +89,20 @@ class CsvFileScan : public FileScan {
       part.id = std::to_string(++scans);
       parts_.push_back(std::move(part));
     }
-    rows_.text = Relation(parts_, format);
+    rows_.text = Relation(parts_, format_);
   }
 
   const Sql& rows() const override { return rows_; }
+
+  Sql RowsOf(size_t file) const override {
+    for (const Part& part : parts_) {
+      if (std::find(part.files.begin(), part.files.end(), &files_[file]) == part.files.end())
+        continue;
+      Part alone{.dialect = part.dialect, .files = {&files_[file]}, .id = part.id + "_alone"};
+      return {Relation({alone}, format_)};
+    }
+    return {};
+  }
 
   Result<std::optional<Sql>> Rejects(Session& session, std::stop_token stop) override {
     std::vector<std::string> selects;
@@ -102,7 +116,8 @@ class CsvFileScan : public FileScan {
     if (std::string own = OwnErrors(); !own.empty()) selects.push_back(std::move(own));
     if (selects.empty()) return std::optional<Sql>();
     Sql all{
-        "SELECT min_by(rule, place) AS _rule, string_agg(reason, '; ' ORDER BY place) AS _reason, "
+        "SELECT min_by(rule, (rule = 'csv_cast', place)) AS _rule, string_agg(reason, '; ' ORDER "
+        "BY place) AS _reason, "
         "name AS _source_file, line AS _line, any_value(raw) AS _raw FROM (" +
         Join(selects, " UNION ALL ") + ") AS told GROUP BY name, line"};
     auto any = TRY(session.Collect({"SELECT 1 FROM (" + all.text + ") LIMIT 1"}, stop));
@@ -152,6 +167,7 @@ class CsvFileScan : public FileScan {
   std::vector<Group> groups_;
   std::vector<ReadyFile> files_;
   std::string stand_in_;
+  const CsvFormat format_;
   std::vector<Part> parts_;
   Sql rows_;
 };
@@ -239,9 +255,9 @@ Result<std::vector<Group>> FindGroups(Session& session, const std::vector<InputF
   return groups;
 }
 
-Result<std::unique_ptr<FileScan>> Scan(Session& session, const std::vector<InputFile>& files,
-                                       const FormatConfig& format, std::vector<Group> groups,
-                                       const std::string& scratch, std::stop_token stop) {
+Result<std::unique_ptr<Files>> Scan(Session& session, const std::vector<InputFile>& files,
+                                    const FormatConfig& format, std::vector<Group> groups,
+                                    const std::string& scratch, std::stop_token stop) {
   size_t widest = 0;
   std::vector<size_t> group_of;
   for (const InputFile& file : files) {
@@ -263,9 +279,10 @@ Result<std::unique_ptr<FileScan>> Scan(Session& session, const std::vector<Input
       stand_in += dialect.delimiter;  // too many columns for any of the files
     ready.push_back(TRY(Open(files[i], format, dialect, stand_in, scratch, stop)));
   }
-  auto scan = std::make_unique<CsvFileScan>(std::move(groups), std::move(ready), std::move(mark));
-  scan->Build(group_of, format.csv);
-  return std::unique_ptr<FileScan>(std::move(scan));
+  auto scan = std::make_unique<CsvFileScan>(std::move(groups), std::move(ready), std::move(mark),
+                                            format.csv);
+  scan->Build(group_of);
+  return std::unique_ptr<Files>(std::move(scan));
 }
 
 Sql DescribeOnly(const std::vector<Group>& groups) {

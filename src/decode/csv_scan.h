@@ -28,9 +28,15 @@ Result<std::vector<Group>> GroupsFromJson(const Json& json);
 Result<std::vector<Group>> FindGroups(Session& session, const std::vector<InputFile>& files,
                                       const FormatConfig& format, std::stop_token stop);
 
-Result<std::unique_ptr<FileScan>> Scan(Session& session, const std::vector<InputFile>& files,
-                                       const FormatConfig& format, std::vector<Group> groups,
-                                       const std::string& scratch, std::stop_token stop);
+class Files : public FileScan {
+ public:
+  // The rows of one of the files alone, in its order; empty text for an empty one.
+  virtual Sql RowsOf(size_t file) const = 0;
+};
+
+Result<std::unique_ptr<Files>> Scan(Session& session, const std::vector<InputFile>& files,
+                                    const FormatConfig& format, std::vector<Group> groups,
+                                    const std::string& scratch, std::stop_token stop);
 
 // The relation over `files` with columns as `groups` have them, read as they are: for Describe
 // only.

@@ -62,9 +62,9 @@ csv::Group LineGroup() {
   return {"", std::move(dialect)};
 }
 
-Result<std::unique_ptr<FileScan>> ScanLines(Session& session, const std::vector<InputFile>& files,
-                                            FormatConfig format, int64_t max_line,
-                                            const std::string& scratch, std::stop_token stop) {
+Result<std::unique_ptr<csv::Files>> ScanLines(Session& session, const std::vector<InputFile>& files,
+                                              FormatConfig format, int64_t max_line,
+                                              const std::string& scratch, std::stop_token stop) {
   std::string encoding = format.csv.encoding;
   format.csv = CsvFormat{.encoding = std::move(encoding), .max_line = Bytes{max_line}};
   return csv::Scan(session, files, format, {LineGroup()}, scratch, stop);
@@ -90,9 +90,8 @@ class TextScan : public FileScan {
 // would make it NULL.
 class NdjsonScan : public FileScan {
  public:
-  NdjsonScan(std::unique_ptr<FileScan> lines, std::vector<std::unique_ptr<FileScan>> each,
-             const NamedTypes& columns)
-      : lines_(std::move(lines)), each_(std::move(each)) {
+  NdjsonScan(std::unique_ptr<csv::Files> lines, size_t files, const NamedTypes& columns)
+      : lines_(std::move(lines)), files_(files) {
     std::vector<std::string> typed, texts, fits, items;
     for (const auto& [name, type] : columns) {
       std::string quoted = SqlName(name);
@@ -122,7 +121,11 @@ class NdjsonScan : public FileScan {
 
   Result<std::optional<Sql>> Rejects(Session& session, std::stop_token stop) override {
     std::vector<std::string> selects;
-    for (const std::unique_ptr<FileScan>& file : each_) selects.push_back(BadLines(*file));
+    // Every file alone: only so its lines have numbers.
+    for (size_t i = 0; i < files_; ++i) {
+      Sql rows = lines_->RowsOf(i);
+      if (!rows.text.empty()) selects.push_back(BadLines(rows));
+    }
     Sql bad{Join(selects, " UNION ALL ")};
     if (TRY(session.Collect({"SELECT 1 FROM (" + bad.text + ") LIMIT 1"}, stop)).empty())
       bad.text.clear();
@@ -133,7 +136,7 @@ class NdjsonScan : public FileScan {
   }
 
  private:
-  std::string BadLines(const FileScan& file) const {
+  std::string BadLines(const Sql& rows) const {
     std::string reason = misfits_.empty()
                              ? "'the line is no JSON object'"
                              : "CASE WHEN millrace_ok_ THEN concat_ws('; ', " +
@@ -143,12 +146,12 @@ class NdjsonScan : public FileScan {
            " AS _reason, _source_file, millrace_n_ AS _line, left(line, 1000) AS _raw FROM (SELECT "
            "_source_file, line, "
            "millrace_n_, " +
-           parsed_ + " FROM (SELECT *, row_number() OVER () AS millrace_n_ FROM (" +
-           file.rows().text + ")) WHERE trim(line) <> '') WHERE (" + good_ + ") IS NOT TRUE";
+           parsed_ + " FROM (SELECT *, row_number() OVER () AS millrace_n_ FROM (" + rows.text +
+           ")) WHERE trim(line) <> '') WHERE (" + good_ + ") IS NOT TRUE";
   }
 
-  std::unique_ptr<FileScan> lines_;
-  std::vector<std::unique_ptr<FileScan>> each_;  // every file alone: only so its lines have numbers
+  std::unique_ptr<csv::Files> lines_;
+  size_t files_;
   std::vector<std::string> misfits_;
   std::string parsed_, good_;
   Sql rows_;
@@ -232,11 +235,8 @@ Result<std::unique_ptr<FileScan>> ScanJson(Session& session, const std::vector<I
         new PlainScan({JsonRows(read, format.json.records, SourceColumn(files))}));
   }
   int64_t max = format.json.max_record.count;
-  std::unique_ptr<FileScan> all = TRY(ScanLines(session, files, format, max, scratch, stop));
-  std::vector<std::unique_ptr<FileScan>> each;
-  for (const InputFile& file : files)
-    each.push_back(TRY(ScanLines(session, {file}, format, max, scratch, stop)));
-  return std::unique_ptr<FileScan>(new NdjsonScan(std::move(all), std::move(each), columns));
+  std::unique_ptr<csv::Files> all = TRY(ScanLines(session, files, format, max, scratch, stop));
+  return std::unique_ptr<FileScan>(new NdjsonScan(std::move(all), files.size(), columns));
 }
 
 Result<std::unique_ptr<FileScan>> ScanParquet(Session&, const std::vector<InputFile>& files) {
@@ -251,7 +251,7 @@ Result<std::unique_ptr<FileScan>> ScanParquet(Session&, const std::vector<InputF
 Result<std::unique_ptr<FileScan>> ScanText(Session& session, const std::vector<InputFile>& files,
                                            const FormatConfig& format, const std::string& scratch,
                                            std::stop_token stop) {
-  std::unique_ptr<FileScan> lines =
+  std::unique_ptr<csv::Files> lines =
       TRY(ScanLines(session, files, format, format.csv.max_line.count, scratch, stop));
   return std::unique_ptr<FileScan>(new TextScan(std::move(lines)));
 }

@@ -120,7 +120,8 @@ Result<std::unique_ptr<FileScan>> ScanFiles(Session& session, const std::vector<
   Json dialect = Json::parse(shape.dialect, nullptr, /*allow_exceptions=*/false);
   if (!dialect.is_array()) return Invalid("not the shape of these files");
   if (kind == FormatKind::kCsv) {
-    return csv::Scan(session, files, format, TRY(csv::GroupsFromJson(dialect)), scratch, stop);
+    return std::unique_ptr<FileScan>(
+        TRY(csv::Scan(session, files, format, TRY(csv::GroupsFromJson(dialect)), scratch, stop)));
   }
   return ScanJson(session, files, format, TRY(ColumnsFromJson(dialect)),
                   kind == FormatKind::kNdjson, scratch, stop);
