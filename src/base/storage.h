@@ -18,6 +18,12 @@ struct FileInfo {
   Time modified;
 };
 
+// Held until it is destroyed or its process ends, however that ends.
+class StorageLock {
+ public:
+  virtual ~StorageLock() = default;
+};
+
 // Paths are relative to the root and must not contain ".."; thread-safe.
 class Storage {
  public:
@@ -41,6 +47,9 @@ class Storage {
   virtual Status Rename(std::string_view from, std::string_view to) = 0;
   virtual Status Remove(std::string_view path) = 0;  // ok when absent
   virtual Status RemoveEmptyFolders(std::string_view folder) = 0;
+  // A lock among those who ask for it, on this machine: many may hold it shared, or one alone. Does
+  // not wait: nullptr when it is not to be had now. The file is made, and stays.
+  virtual Result<std::unique_ptr<StorageLock>> TryLock(std::string_view path, bool shared) = 0;
   virtual Status MakeFolder(std::string_view path) = 0;
   // Makes files that an engine wrote durable, their folders included.
   virtual Status Sync(const std::vector<std::string>& paths) = 0;

@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,6 +76,14 @@ int RenameUnlessThere(const std::string& from, const std::string& to) {
 Time ModifiedAt(const struct stat& info) {
   return Time(std::chrono::seconds(info.st_mtim.tv_sec) + Micros(info.st_mtim.tv_nsec / 1000));
 }
+
+class FileLock final : public StorageLock {
+ public:
+  explicit FileLock(int fd) : file_(fd) {}
+
+ private:
+  Descriptor file_;  // closing it, as the end of the process does, gives up the lock
+};
 
 class LocalStorage final : public Storage {
  public:
@@ -189,6 +198,19 @@ class LocalStorage final : public Storage {
   Status RemoveEmptyFolders(std::string_view folder) override {
     std::string full = TRY(Full(folder));
     return RemoveEmpty(full, /*itself=*/!folder.empty());
+  }
+
+  Result<std::unique_ptr<StorageLock>> TryLock(std::string_view path, bool shared) override {
+    std::string full = TRY(Full(path));
+    TRY(MakeFolders(ParentOf(full)));
+    int fd = ::open(full.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return FromErrno("cannot create " + full, errno);
+    auto lock = std::make_unique<FileLock>(fd);
+    while (::flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return std::unique_ptr<StorageLock>();
+      if (errno != EINTR) return FromErrno("cannot lock " + full, errno);
+    }
+    return std::unique_ptr<StorageLock>(std::move(lock));
   }
 
   Status MakeFolder(std::string_view path) override { return MakeFolders(TRY(Full(path))); }

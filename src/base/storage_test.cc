@@ -94,6 +94,18 @@ TEST_F(LocalStorageTest, TellsOfAFolderThatIsAFile) {
   EXPECT_NE(status.message().find(folder_ + "/root/t"), std::string::npos) << status.message();
 }
 
+TEST_F(LocalStorageTest, LocksAreSharedOrAlone) {
+  auto one = *storage_->TryLock("t/.lock", true);
+  auto two = *storage_->TryLock("t/.lock", true);
+  EXPECT_TRUE(one && two);
+  EXPECT_FALSE(*storage_->TryLock("t/.lock", false));
+  one.reset();
+  two.reset();
+  auto alone = *storage_->TryLock("t/.lock", false);
+  EXPECT_TRUE(alone);
+  EXPECT_FALSE(*storage_->TryLock("t/.lock", true));
+}
+
 TEST_F(LocalStorageTest, SyncsFilesOfOthers) {
   std::filesystem::create_directories(folder_ + "/root/t/p=1");
   std::ofstream(folder_ + "/root/t/p=1/x") << "x";

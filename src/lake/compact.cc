@@ -93,6 +93,7 @@ Result<int64_t> CompactOnce(TableLog& log, Session& session, int64_t target_size
   TRY(CheckWritable(*before, WriteKind::kRewrite).In(log.label()));
   std::vector<Bin> bins = PackBins(*before, target_size);
   if (bins.empty()) return before->version;
+  auto lock = TRY(log.LockForWriting(stop));
   Compacted done;
   bool may_be_there = false;
   auto run = [&]() -> Result<int64_t> {

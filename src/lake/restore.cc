@@ -51,6 +51,7 @@ LogEntry EntryToRestore(const TableState& target, const TableState& latest, int6
 Result<int64_t> RestoreTable(TableLog& log, const AsOf& as_of, Time now) {
   if (!as_of.version && !as_of.time) return Invalid("restore needs a version or a time");
   TableStatePtr target = TRY(log.At(as_of));
+  auto lock = TRY(log.LockForWriting({}));
   auto build = [&](const TableStatePtr& latest) -> Result<std::optional<LogEntry>> {
     if (latest->version == target->version) return std::optional<LogEntry>();
     TRY(CheckWritable(*latest, WriteKind::kReplace).In(log.label()));

@@ -19,7 +19,8 @@ enum class WriteKind {
 // kInvalid tells what the table asks of writers that we do not do.
 Status CheckWritable(const TableState& state, WriteKind kind);
 
-// Properties that a user may set: other tools' own, and of Delta's those that ask no feature of writers.
+// Properties that a user may set: other tools' own, and of Delta's those that ask no feature of
+// writers.
 Status CheckProperties(const std::map<std::string, std::string>& properties);
 
 // Deletion vectors or column mapping: the engine's own reader must read it.

@@ -10,6 +10,11 @@
 
 namespace millrace {
 
+namespace {
+// Hidden: neither a data file nor part of the log to any reader.
+constexpr const char* kLockFile = "/_delta_log/.writers.lock";
+}  // namespace
+
 // What _delta_log holds.
 struct TableLog::Listing {
   std::map<int64_t, FileInfo> entries;
@@ -69,6 +74,18 @@ Result<LogEntry> TableLog::ReadEntry(int64_t version) {
 
 Status TableLog::Put(int64_t version, const std::string& text) {
   return context_.storage.PutIfAbsent(EntryPath(version), text);
+}
+
+Result<std::unique_ptr<StorageLock>> TableLog::LockForWriting(std::stop_token stop) {
+  while (true) {
+    auto lock = TRY(context_.storage.TryLock(folder_ + kLockFile, /*shared=*/true));
+    if (lock) return lock;
+    TRY(context_.clock.Sleep(std::chrono::milliseconds(20), stop));
+  }
+}
+
+Result<std::unique_ptr<StorageLock>> TableLog::TryLockForVacuum() {
+  return context_.storage.TryLock(folder_ + kLockFile, /*shared=*/false);
 }
 
 Result<bool> TableLog::IsThere(int64_t version, const std::string& text) {

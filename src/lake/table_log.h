@@ -64,6 +64,12 @@ class TableLog {
   // Makes the next look cheaper; all is well without it.
   Status WriteCheckpoint(const TableState& state);
 
+  // Who stages files, or names old ones again, holds the writers' lock until the entry is in the
+  // log: vacuum, which holds it alone, takes no file that an entry is about to name. Waits.
+  Result<std::unique_ptr<StorageLock>> LockForWriting(std::stop_token stop);
+  // nullptr: writers are at work.
+  Result<std::unique_ptr<StorageLock>> TryLockForVacuum();
+
   const LogContext& context() const { return context_; }
   const std::string& folder() const { return folder_; }
   const std::string& label() const { return label_; }

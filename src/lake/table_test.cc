@@ -247,6 +247,20 @@ TEST_F(LakeTest, VacuumKeepsWhatARetainedVersionNeeds) {
   EXPECT_EQ(Rows("s.t"), (Lines{"2"}));
 }
 
+TEST_F(LakeTest, VacuumLeavesAWriterAtWorkAlone) {
+  ASSERT_TRUE(Write("s.t", "SELECT 1 AS id").ok());
+  ASSERT_TRUE(Write("s.t", "SELECT 2 AS id", {.mode = Mode::kReplace}).ok());
+  auto write = *OpenTable("s.t")->Write({});
+  ASSERT_TRUE(write->Stage(*session_, {"SELECT 3 AS id"}, {}).ok());
+  Time later = SystemClock().Now() + std::chrono::hours(1);
+  EXPECT_EQ(OpenTable("s.t")->Vacuum(Micros(0), false, later)->files, 1) << "the replaced file";
+  ASSERT_TRUE(write->Commit({"late", 1}, "", SystemClock().Now(), {}).ok());
+  EXPECT_EQ(Rows("s.t"), (Lines{"2", "3"}));
+  auto dropped = *OpenTable("s.t")->Write({});
+  ASSERT_TRUE(dropped->Stage(*session_, {"SELECT 4 AS id"}, {}).ok());
+  EXPECT_EQ(OpenTable("s.t")->Vacuum(Micros(0), false, later)->files, 0);
+}
+
 TEST_F(LakeTest, CompactsSmallFilesOfAPartition) {
   for (int i = 0; i < 6; ++i) {
     ASSERT_TRUE(Write("s.t",

@@ -69,6 +69,7 @@ class DeltaWrite final : public TableWrite {
     if (session_) return Internal("Stage() was called twice");
     session_ = &session;
     TRY(CheckProperties(options_.properties));
+    lock_ = TRY(log_.LockForWriting(stop));
     base_ = TRY(LatestOrNone(log_));
     TRY(CheckWritable(*base_, Kind()).In(log_.label()));
     Description described = TRY(session.Describe(rows));
@@ -98,6 +99,7 @@ class DeltaWrite final : public TableWrite {
   Result<int64_t> Commit(const CommitId& id, std::string_view position, Time now,
                          std::stop_token stop) override {
     if (!session_) return Internal("Commit() before Stage()");
+    if (!lock_) lock_ = TRY(log_.LockForWriting(stop));
     Time at = std::max(now, log_.context().clock.Now());
     auto build = [&](const TableStatePtr& latest) -> Result<std::optional<LogEntry>> {
       auto known = latest->transactions.find(id.task);
@@ -112,6 +114,7 @@ class DeltaWrite final : public TableWrite {
     Result<PutOutcome> outcome = PutEntry(log_, build, "lake.commit", may_be_there, stop);
     committed_ = committed_ || may_be_there;
     int64_t version = TRY(std::move(outcome)).version;
+    lock_.reset();
     for (const std::string& name : temporary_) (void)session_->Drop(name);
     temporary_.clear();
     return version;
@@ -388,7 +391,8 @@ class DeltaWrite final : public TableWrite {
   const WriteOptions options_;
   const std::string name_;  // of temporary relations, with a suffix
   Session* session_ = nullptr;
-  TableStatePtr base_;  // the state that rewritten_ was made on
+  std::unique_ptr<StorageLock> lock_;  // from the first file to the entry
+  TableStatePtr base_;                 // the state that rewritten_ was made on
   Fit fit_;
   std::vector<std::string> partition_by_;
   std::optional<Sql> discarded_;

@@ -27,14 +27,23 @@ bool MayGo(const std::string& path, bool& temporary) {
   return true;
 }
 
-// Relative paths of all files that some version since `cutoff` has or had. The entries are asked
-// one by one, newest first, rather than the tombstones alone: checkpoints forget those.
-Result<std::set<std::string>> NeededSince(TableLog& log, const TableState& latest, Time cutoff) {
-  std::set<std::string> needed;
-  for (const auto& [key, add] : latest.files) needed.insert(DecodePath(add.path));
+// While writers are at work a younger file may be one that their entry is about to name.
+constexpr Micros kLongestWrite = std::chrono::days(1);
+
+struct Names {
+  std::set<std::string> needed;   // by some version since the cutoff
+  std::set<std::string> removed;  // by an entry: nobody is about to name them for the first time
+};
+
+// Relative paths. The entries are asked one by one, newest first, rather than the tombstones alone:
+// checkpoints forget those.
+Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff) {
+  Names names;
+  for (const auto& [key, add] : latest.files) names.needed.insert(DecodePath(add.path));
   for (const auto& [key, remove] : latest.tombstones) {
     // Without a time it counts as old, as the protocol says.
-    if (FromMillis(remove.deleted.value_or(0)) >= cutoff) needed.insert(DecodePath(remove.path));
+    bool young = FromMillis(remove.deleted.value_or(0)) >= cutoff;
+    (young ? names.needed : names.removed).insert(DecodePath(remove.path));
   }
   for (int64_t version = latest.version; version >= 0; --version) {
     Result<LogEntry> entry = log.ReadEntry(version);
@@ -42,30 +51,34 @@ Result<std::set<std::string>> NeededSince(TableLog& log, const TableState& lates
     LogEntry read = TRY(std::move(entry));
     if (FromMillis(*read.note->timestamp) < cutoff) break;
     // What this version removed was there until then.
-    for (const RemoveFile& remove : read.removes) needed.insert(DecodePath(remove.path));
-    for (const AddFile& add : read.adds) needed.insert(DecodePath(add.path));
+    for (const RemoveFile& remove : read.removes) names.needed.insert(DecodePath(remove.path));
+    for (const AddFile& add : read.adds) names.needed.insert(DecodePath(add.path));
   }
-  return needed;
+  return names;
 }
 
 }  // namespace
 
-// Looks at the folder before it looks at the log: a file that a writer commits in between is then
-// either not listed or already named. The age of what no entry names protects writers at work:
-// `retention` must be longer than a write takes.
+// Writers keep out while it works. Where some are at work already, and where they are on another
+// machine and the lock does not reach them, the age of a file that no entry names protects it.
 Result<VacuumResult> VacuumTable(TableLog& log, Micros retention, bool dry_run, Time now) {
   if (retention < Micros(0)) return Invalid("the retention of a vacuum must not be negative");
   Storage& storage = log.context().storage;
+  TRY(log.Latest());  // no folder is made for a table that is not there
+  auto lock = TRY(log.TryLockForVacuum());
+  // Before the log: a file that gets its entry in between is then not listed, or named already.
   std::vector<FileInfo> files = TRY(storage.List(log.folder()));
   TableStatePtr latest = TRY(log.Latest());
   TRY(CheckWritable(*latest, WriteKind::kAppend).In(log.label()));
   Time cutoff = now - retention;
-  std::set<std::string> needed = TRY(NeededSince(log, *latest, cutoff));
+  Time unnamed_cutoff = lock ? cutoff : now - std::max<Micros>(retention, kLongestWrite);
+  Names names = TRY(NamesSince(log, *latest, cutoff));
   VacuumResult result;
   for (const FileInfo& file : files) {
     std::string path = file.path.substr(log.folder().size() + 1);
     bool temporary = false;
-    if (!MayGo(path, temporary) || needed.contains(path) || file.modified > cutoff) continue;
+    if (!MayGo(path, temporary) || names.needed.contains(path)) continue;
+    if (file.modified > (names.removed.contains(path) ? cutoff : unnamed_cutoff)) continue;
     ++result.files;
     result.bytes += file.size;
     result.paths.push_back(path);
