@@ -39,7 +39,7 @@ size_t MapBack(const std::vector<Piece>& pieces, size_t offset);
 std::vector<Piece> ComposePieces(const std::vector<Piece>& first, const std::vector<Piece>& second);
 
 struct ScalarOrigin {
-  std::shared_ptr<const SourceText> source;
+  std::shared_ptr<const SourceText> source;  // null: made by the program
   size_t begin = 0;  // byte of the scalar's first quote, indicator or letter
   ScalarStyle style = ScalarStyle::kPlain;
   std::string scalar;  // as parsed; only kept when interpolation changed the node's

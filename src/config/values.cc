@@ -31,12 +31,13 @@ class Expander {
   Expanded Expand();
 
  private:
-  void Begin(size_t from, bool replaced) {
-    out_.pieces.push_back({out_.text.size(), from, replaced});
+  void Replace(size_t from, std::string_view value) {
+    out_.pieces.push_back({out_.text.size(), from, true});
+    out_.text += value;
   }
   void Literal(size_t from, size_t to) {
     if (from == to) return;
-    Begin(from, false);
+    out_.pieces.push_back({out_.text.size(), from, false});
     out_.text += text_.substr(from, to - from);
   }
   void Fault(size_t at, std::string message, std::string hint) {
@@ -48,7 +49,8 @@ class Expander {
     return std::any_of(values_.keep.begin(), values_.keep.end(),
                        [&](const std::string& prefix) { return name.starts_with(prefix); });
   }
-  size_t Close(size_t open) const;
+  size_t Close(size_t open, size_t end) const;
+  void ExpandLiteral(size_t begin, size_t end);
   void Reference(size_t at, size_t close);
   bool Variable(size_t at, std::string_view name);
   bool SecretValue(size_t at, std::string_view name);
@@ -63,10 +65,11 @@ class Expander {
   int faults_ = 0;
 };
 
-// The '}' of the "${" at `open`; braces in a default come in pairs. npos: there is none.
-size_t Expander::Close(size_t open) const {
+// The '}' of the "${" at `open`, before `end`; braces in a default come in pairs. npos: there is
+// none.
+size_t Expander::Close(size_t open, size_t end) const {
   size_t depth = 0;
-  for (size_t at = open + 1; at < text_.size(); ++at) {
+  for (size_t at = open + 1; at < end; ++at) {
     if (text_[at] == '{') ++depth;
     if (text_[at] == '}' && --depth == 0) return at;
   }
@@ -74,32 +77,50 @@ size_t Expander::Close(size_t open) const {
 }
 
 Expanded Expander::Expand() {
-  size_t literal = 0, at = 0;
-  while ((at = text_.find("${", at)) != text_.npos) {
+  std::vector<Piece> pieces{{}};
+  if (node_.origin != nullptr && !node_.origin->pieces.empty()) pieces = node_.origin->pieces;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    size_t end = i + 1 < pieces.size() ? pieces[i + 1].at : text_.size();
+    size_t begin = std::min(pieces[i].at, text_.size());
+    end = std::min(end, text_.size());
+    // A value from an earlier pass is not scanned: it may be a secret, and may hold a ${ of its
+    // own.
+    if (pieces[i].replaced) {
+      Replace(begin, text_.substr(begin, end - begin));
+    } else {
+      ExpandLiteral(begin, end);
+    }
+  }
+  return std::move(out_);
+}
+
+void Expander::ExpandLiteral(size_t literal, size_t end) {
+  size_t at = literal;
+  while ((at = text_.substr(0, end).find("${", at)) != text_.npos) {
     bool escaped = at > literal && text_[at - 1] == '$';
     if (escaped) {
       // A kept name is looked at once more, later: only then does its escape go.
-      bool kept = IsKept(text_.substr(at + 2));
-      Literal(literal, kept ? at : at - 1);
-      literal = at;
+      if (!IsKept(text_.substr(at + 2))) {
+        Literal(literal, at - 1);
+        Replace(at - 1, "${");
+        literal = at + 2;
+      }
       at += 2;
       continue;
     }
-    size_t close = Close(at);
+    size_t close = Close(at, end);
     if (close == text_.npos) {
       Fault(at, "'${' is never closed", "write ${NAME}, or $${ for the text");
       break;
     }
-    std::string_view inside = text_.substr(at + 2, close - at - 2);
-    if (!IsKept(inside)) {
+    if (!IsKept(text_.substr(at + 2))) {
       Literal(literal, at);
       Reference(at, close);
       literal = close + 1;
     }
     at = close + 1;
   }
-  Literal(literal, text_.size());
-  return std::move(out_);
+  Literal(literal, end);
 }
 
 // One ${…}. Where it cannot be replaced it stays as it is.
@@ -115,13 +136,12 @@ void Expander::Reference(size_t at, size_t close) {
   } else if (colon != inside.npos && inside.find("${", colon) != inside.npos) {
     Fault(at, "a ${…} within a ${…}", "a default is plain text");
   } else if (colon != inside.npos && !values_.variables.contains(std::string(name))) {
-    Begin(at, true);
-    out_.text += inside.substr(colon + 1);
+    Replace(at, inside.substr(colon + 1));
     done = true;
   } else {
     done = Variable(at, name);
   }
-  if (!done) Literal(at, close + 1);
+  if (!done) Replace(at, text_.substr(at, close + 1 - at));
 }
 
 bool Expander::Variable(size_t at, std::string_view name) {
@@ -130,8 +150,7 @@ bool Expander::Variable(size_t at, std::string_view name) {
     Undefined(at, name);
     return false;
   }
-  Begin(at, true);
-  out_.text += value->second;
+  Replace(at, value->second);
   return true;
 }
 
@@ -143,8 +162,7 @@ bool Expander::SecretValue(size_t at, std::string_view name) {
   }
   auto value = values_.secrets.find(std::string(name));
   if (value != values_.secrets.end()) {
-    Begin(at, true);
-    out_.text += value->second.Reveal();
+    Replace(at, value->second.Reveal());
     out_.secret = true;
     return true;
   }
@@ -190,16 +208,14 @@ void InterpolateScalar(YamlNode& node, const Values& values, Diagnostics& diagno
   node.secret = node.secret || expanded.secret;
   if (expanded.text == node.scalar) return;
   node.interpolated = true;
-  if (node.origin != nullptr) {
-    ScalarOrigin origin = *node.origin;
-    if (origin.pieces.empty()) {
-      origin.scalar = node.scalar;
-      origin.pieces = std::move(expanded.pieces);
-    } else {
-      origin.pieces = ComposePieces(origin.pieces, expanded.pieces);
-    }
-    node.origin = std::make_shared<const ScalarOrigin>(std::move(origin));
+  ScalarOrigin origin = node.origin == nullptr ? ScalarOrigin() : *node.origin;
+  if (origin.pieces.empty()) {
+    origin.scalar = node.scalar;
+    origin.pieces = std::move(expanded.pieces);
+  } else {
+    origin.pieces = ComposePieces(origin.pieces, expanded.pieces);
   }
+  node.origin = std::make_shared<const ScalarOrigin>(std::move(origin));
   node.scalar = std::move(expanded.text);
 }
 

@@ -129,6 +129,30 @@ TEST(Values, OfSecretsAreNeverTold) {
   }
 }
 
+TEST(Values, AreNotScannedAgain) {
+  Values first, second;
+  first.variables = {{"A", "${run.id}"}, {"D", "$"}, {"E", ""}};
+  first.secrets = {{"s", Secret("pass${word}")}};
+  first.keep = {"run."};
+  second.variables = {{"run.id", "r1"}};
+  for (YamlNode node :
+       {TextNode("${A} $${A} $${run.id} ${secret:s} ${D}${E}{run.id} $${E} ${run.id}", "f"),
+        YamlNode()}) {
+    bool made = node.IsNull();  // by the program: no file is behind it
+    if (made) {
+      node.kind = YamlNode::Kind::kScalar;
+      node.scalar = "${A} $${A} $${run.id} ${secret:s} ${D}${E}{run.id} $${E} ${run.id}";
+    }
+    Diagnostics diagnostics;
+    YamlNode once = Interpolate(node, first, diagnostics);
+    EXPECT_EQ(once.scalar, "${run.id} ${A} $${run.id} pass${word} ${run.id} ${E} ${run.id}");
+    YamlNode twice = Interpolate(once, second, diagnostics);
+    EXPECT_EQ(twice.scalar, "${run.id} ${A} ${run.id} pass${word} ${run.id} ${E} r1");
+    EXPECT_EQ(diagnostics.ToString(), "");
+    EXPECT_TRUE(twice.secret);
+  }
+}
+
 TEST(Values, StayWhenKept) {
   Values values = TestValues();
   values.keep = {"run."};
@@ -163,17 +187,16 @@ TEST(Values, KeepTheWayBackToTheFile) {
   EXPECT_EQ(PlaceIn(once, "value"), "2:7");
   EXPECT_EQ(PlaceIn(once, "two"), "2:12");
   EXPECT_EQ(PlaceIn(once, "${run"), "3:3");
-  EXPECT_EQ(PlaceIn(once, "${A}"), "3:20");
+  EXPECT_EQ(PlaceIn(once, "${A}"), "3:19");
   EXPECT_EQ(PlaceIn(once, "four"), "3:25");
-  once.scalar = once.scalar;
-  second.variables["A"] = "again";
+  second.variables["A"] = "never";  // its escape was taken off before: this is text
   YamlNode twice = Interpolate(once, second, diagnostics);
-  EXPECT_EQ(twice.scalar, "one long value two\n20261121 three again four\n");
+  EXPECT_EQ(twice.scalar, "one long value two\n20261121 three ${A} four\n");
   EXPECT_EQ(PlaceIn(twice, "value"), "2:7");
   EXPECT_EQ(PlaceIn(twice, "two"), "2:12");
   EXPECT_EQ(PlaceIn(twice, "1121"), "3:3");
   EXPECT_EQ(PlaceIn(twice, "three"), "3:13");
-  EXPECT_EQ(PlaceIn(twice, "again"), "3:20");
+  EXPECT_EQ(PlaceIn(twice, "${A}"), "3:19");
   EXPECT_EQ(PlaceIn(twice, "four"), "3:25");
   EXPECT_EQ(diagnostics.ToString(), "");
 }

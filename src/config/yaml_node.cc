@@ -28,7 +28,7 @@ const YamlNode* YamlNode::FindKey(std::string_view key) const {
 }
 
 Place YamlNode::PlaceOf(size_t offset) const {
-  if (origin == nullptr) return place;
+  if (origin == nullptr || origin->source == nullptr) return place;
   size_t from = origin->pieces.empty() ? offset : MapBack(origin->pieces, offset);
   const std::string& parsed = origin->pieces.empty() ? scalar : origin->scalar;
   auto map = MapScalar(origin->source->text(), origin->begin, origin->style, parsed);
