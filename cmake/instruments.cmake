@@ -1,8 +1,7 @@
-# What the presets asan-ubsan, tsan, coverage and fuzz switch on. The engine's library comes built: it is
-# never instrumented.
+# What the presets asan-ubsan, tsan and coverage switch on. The engine's library comes built: it is never
+# instrumented. Fuzzers are built by tests/fuzz/run.
 set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 option(MILLRACE_COVERAGE "Count executed lines" OFF)
-option(MILLRACE_FUZZ "Build the fuzzers of tests/fuzz; needs clang" OFF)
 
 if(MILLRACE_SANITIZE)
   # -O1: the golden tests run whole pipelines. A finding ends the program.
@@ -14,7 +13,4 @@ if(MILLRACE_COVERAGE)
   # atomic: tasks run on several threads, and a count must not be lost.
   add_compile_options(-O0 -g1 --coverage -fprofile-update=atomic)
   add_link_options(--coverage)
-endif()
-if(MILLRACE_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
