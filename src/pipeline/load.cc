@@ -201,9 +201,13 @@ std::string ResolveRun(std::string_view text, const RunValues& run) {
   std::string resolved(text);
   for (const auto& [name, value] : RunVariables(run)) {
     std::string wanted = "${" + name + "}";
-    for (size_t at = resolved.find(wanted); at != std::string::npos;
-         at = resolved.find(wanted, at + value.size())) {
-      resolved.replace(at, wanted.size(), value);
+    size_t at = 0;
+    while ((at = resolved.find(wanted, at)) != std::string::npos) {
+      bool escaped = at > 0 && resolved[at - 1] == '$';
+      const std::string& shown = escaped ? wanted : value;
+      if (escaped) resolved.erase(--at, 1);
+      resolved.replace(at, wanted.size(), shown);
+      at += shown.size();
     }
   }
   return resolved;

@@ -217,6 +217,7 @@ tasks:
   EXPECT_EQ(pipeline->tasks[0].sql, "SELECT '${run.id}' AS r");
   EXPECT_EQ(ResolveRun(pipeline->tasks[0].sql, run), "SELECT 'r1' AS r");
   EXPECT_EQ(ResolveRun("${run.logical_date}", run), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(ResolveRun("$${run.id}${run.id}$${run.id}", run), "${run.id}r1${run.id}");
 }
 
 TEST_F(LoadPipelineTest, SqlFilesAreReadBesideThePipeline) {
