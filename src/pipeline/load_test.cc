@@ -166,6 +166,19 @@ tasks:
             "b reads x.a");
 }
 
+TEST_F(LoadPipelineTest, ATaskWritesATableOnce) {
+  EXPECT_FALSE(Load(R"(
+name: p
+tasks:
+  - name: a
+    sql: SELECT 1 AS x
+    to:
+      - {when: x > 1, table: {name: s.t, mode: append}}
+      - {otherwise: true, table: {name: s.t, mode: append}}
+)"));
+  EXPECT_NE(told_.find("'a' writes 's.t' twice"), std::string::npos) << told_;
+}
+
 TEST_F(LoadPipelineTest, ParametersHaveDefaultsAndAreGiven) {
   const char* text = R"(name: p
 params: {year: 2013, place: }
