@@ -91,6 +91,7 @@ YamlNode WithDefaultMode(const TargetNode& target, const std::string& mode) {
   auto field = std::find_if(info.fields.begin(), info.fields.end(),
                             [](const FieldInfo& each) { return each.key == "mode"; });
   if (field == info.fields.end()) return target.node;
+  if (!field->default_text.empty()) return target.node;  // it has a default of its own
   const std::vector<std::string>& choices = field->options.choices;
   if (std::find(choices.begin(), choices.end(), mode) == choices.end()) return target.node;
   YamlNode node = target.node;
