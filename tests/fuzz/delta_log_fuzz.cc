@@ -1,6 +1,6 @@
 // rooms: base
 // files: src/data/schema.cc src/lake/json_text.cc src/lake/log_entry.cc src/lake/schema_json.cc
-// src/lake/file_url.cc src/lake/log_file_name.cc src/lake/table_state.cc src/lake/table_features.cc
+// files: src/lake/file_url.cc src/lake/log_file_name.cc src/lake/table_state.cc src/lake/table_features.cc
 //
 // Any bytes as an entry of a Delta log, as a table's schema, as statistics, as the name of a file
 // in the log.
