@@ -20,8 +20,8 @@ namespace {
 constexpr const char* kFlag = "--write-and-die";
 
 // Runs this program as a child. Its wait status, or -1.
-int Spawn(const std::string& label, const std::string& folder, const std::string& task, const std::string& point,
-          const std::vector<std::string>& variables) {
+int Spawn(const std::string& label, const std::string& folder, const std::string& task,
+          const std::string& point, const std::vector<std::string>& variables) {
   std::vector<std::string> arguments = {"/proc/self/exe", kFlag, label, folder, task, point};
   std::vector<char*> argv, environment;
   for (std::string& each : arguments) argv.push_back(each.data());
@@ -33,14 +33,17 @@ int Spawn(const std::string& label, const std::string& folder, const std::string
   for (std::string& each : kept) environment.push_back(each.data());
   environment.push_back(nullptr);
   pid_t child = 0;
-  if (::posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environment.data()) != 0) return -1;
+  if (::posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environment.data()) !=
+      0)
+    return -1;
   int status = 0;
   return ::waitpid(child, &status, 0) == child ? status : -1;
 }
 
 }  // namespace
 
-bool DieWriting(World& world, const SinkKind& kind, const std::string& task, const std::string& point) {
+bool DieWriting(World& world, const SinkKind& kind, const std::string& task,
+                const std::string& point) {
   std::vector<std::string> variables;
   if (point != kBeforeCommit) variables.push_back("MILLRACE_FAILPOINT=" + point + "=kill");
   int status = Spawn(kind.label, world.folder(), task, point, variables);

@@ -28,7 +28,8 @@ const EngineKind kEngines[] = {
 
 class EngineSuite : public testing::TestWithParam<EngineKind> {
  protected:
-  EngineSuite() : engine_(*GetParam().open(world_.Path("engine-spill"))), session_(*engine_->Open("suite")) {}
+  EngineSuite()
+      : engine_(*GetParam().open(world_.Path("engine-spill"))), session_(*engine_->Open("suite")) {}
 
   std::vector<std::vector<std::optional<std::string>>> Collect(const std::string& sql) {
     auto rows = session_->Collect({sql}, {});
@@ -53,7 +54,8 @@ TEST_P(EngineSuite, DescribesWithoutRunningAndTellsEveryFault) {
 }
 
 TEST_P(EngineSuite, NamesTheTablesAStatementReads) {
-  auto tables = session_->TablesIn({"WITH c AS (SELECT * FROM bronze.a) SELECT * FROM c JOIN input USING (id)"});
+  auto tables = session_->TablesIn(
+      {"WITH c AS (SELECT * FROM bronze.a) SELECT * FROM c JOIN input USING (id)"});
   ASSERT_TRUE(tables.ok()) << tables.status().ToString();
   std::vector<std::string> names;
   for (const TableRef& table : *tables) names.push_back(table.name);
@@ -68,7 +70,8 @@ TEST_P(EngineSuite, RowsOfEveryTypeGoOutAndIn) {
   ASSERT_TRUE(rows.ok()) << rows.status().ToString();
   ASSERT_TRUE(session_->Bind("back", *std::move(rows), {}).ok());
   ASSERT_TRUE(session_->Materialize("kept", {"SELECT * FROM back"}, {}).ok());
-  EXPECT_EQ(Collect("SELECT * FROM kept ORDER BY id"), Collect("SELECT * FROM (" + EveryType() + ") ORDER BY id"));
+  EXPECT_EQ(Collect("SELECT * FROM kept ORDER BY id"),
+            Collect("SELECT * FROM (" + EveryType() + ") ORDER BY id"));
 }
 
 TEST_P(EngineSuite, ParquetKeepsEveryTypeAndReportsWhatItWrote) {
@@ -109,8 +112,9 @@ TEST_P(EngineSuite, StopsWithinASecond) {
     asked = Clock::now();
     stop.request_stop();
   });
-  auto rows = session_->Materialize("endless", {"SELECT max(md5(a.range::VARCHAR)) FROM range(100000000) a, range(1000)"},
-                                    stop.get_token());
+  auto rows = session_->Materialize(
+      "endless", {"SELECT max(md5(a.range::VARCHAR)) FROM range(100000000) a, range(1000)"},
+      stop.get_token());
   stopper.join();
   EXPECT_LT(Clock::now() - asked, std::chrono::seconds(1));
   EXPECT_EQ(rows.code(), Code::kCanceled) << rows.status().ToString();

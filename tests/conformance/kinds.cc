@@ -1,4 +1,5 @@
-// Millrace's own connectors, one entry and more each; tests/conformance/registry_test.cc sees that none is missing.
+// Millrace's own connectors, one entry and more each; tests/conformance/registry_test.cc sees that
+// none is missing.
 #include <filesystem>
 #include <fstream>
 
@@ -18,8 +19,9 @@ std::string FreshName(World& world, const std::string& folder, const std::string
   return world.Path(folder) + "/rows-" + std::to_string(count) + ending;
 }
 
-std::function<Status(World&, const std::string&)> AddFile(const std::string& ending, const std::string& format,
-                                                          const std::map<std::string, std::string>& options = {}) {
+std::function<Status(World&, const std::string&)> AddFile(
+    const std::string& ending, const std::string& format,
+    const std::map<std::string, std::string>& options = {}) {
   return [=](World& world, const std::string& rows) -> Status {
     TRY(world.session().WriteFile({rows}, FreshName(world, "data", ending), format, options, {}));
     return Status::Ok();
@@ -32,7 +34,8 @@ Status GrowFile(World& world, const std::string& rows) {
   std::string aside = world.Path("more.csv"), path = world.Path("data/rows.csv");
   bool first = !fs::exists(path);
   TRY(world.session().WriteFile({rows}, aside, "csv", {{"header", first ? "true" : "false"}}, {}));
-  std::ofstream(path, std::ios::binary | std::ios::app) << std::ifstream(aside, std::ios::binary).rdbuf();
+  std::ofstream(path, std::ios::binary | std::ios::app)
+      << std::ifstream(aside, std::ios::binary).rdbuf();
   fs::remove(aside);
   return Status::Ok();
 }
@@ -48,11 +51,13 @@ Status Land(World& world, const std::string& rows) {
 }
 
 Status AppendToTable(World& world, const std::string& rows) {
-  std::unique_ptr<Sink> sink = TRY(world.MakeSink("table", "{name: bronze.rows, mode: append}", "suite/append"));
+  std::unique_ptr<Sink> sink =
+      TRY(world.MakeSink("table", "{name: bronze.rows, mode: append}", "suite/append"));
   std::optional<Committed> last = TRY(sink->LastCommit("suite/append", {}));
   TRY(sink->Open(TRY(world.session().Describe({rows})).schema, {}, {}));
   TRY(sink->WriteFrom(world.session(), {rows}, {}));
-  return sink->Commit({{"suite/append", last ? last->sequence + 1 : 1}, "", SystemClock().Now()}, {});
+  return sink->Commit({{"suite/append", last ? last->sequence + 1 : 1}, "", SystemClock().Now()},
+                      {});
 }
 
 std::string ReadTable(World& world) {
@@ -60,12 +65,14 @@ std::string ReadTable(World& world) {
   Result<Snapshot> snapshot = table->Load();
   if (!snapshot.ok()) return "SELECT NULL AS id, NULL AS v WHERE false";
   Result<Sql> scan = table->Scan(world.session(), *snapshot);
-  return scan.ok() ? scan->text : "SELECT " + SqlLiteral(scan.status().ToString()) + " AS id, NULL AS v";
+  return scan.ok() ? scan->text
+                   : "SELECT " + SqlLiteral(scan.status().ToString()) + " AS id, NULL AS v";
 }
 
 std::function<std::string(World&)> ReadParquet(const std::string& glob) {
   return [=](World& world) {
-    return "SELECT * FROM read_parquet(" + SqlLiteral(world.Path(glob)) + ", union_by_name := true)";
+    return "SELECT * FROM read_parquet(" + SqlLiteral(world.Path(glob)) +
+           ", union_by_name := true)";
   };
 }
 
@@ -86,7 +93,8 @@ SinkKind TableSink(const std::string& label, const std::string& more, bool repla
           .replaces = replaces};
 }
 
-SinkKind FileSink(const std::string& label, const std::string& config, const std::string& glob, bool replaces) {
+SinkKind FileSink(const std::string& label, const std::string& config, const std::string& glob,
+                  bool replaces) {
   return {.label = label,
           .connector = "file",
           .config = config,
@@ -102,22 +110,51 @@ void RegisterConnectors(Registry& registry) { RegisterAll(registry); }
 std::vector<SourceKind> SourceKinds() {
   const std::string missing = "missing/*.csv";
   return {
-      {.label = "file_csv", .connector = "file", .config = "\"data/*.csv\"", .missing_config = missing,
-       .add = AddFile(".csv", "csv"), .untyped = true},
-      {.label = "file_csv_grows", .connector = "file", .config = "data/rows.csv", .missing_config = "missing.csv",
-       .add = GrowFile, .fixed_shape = true},
-      {.label = "file_csv_gzip", .connector = "file", .config = "data", .missing_config = "missing",
-       .add = AddFile(".csv.gz", "csv", {{"compression", "gzip"}}), .untyped = true},
-      {.label = "file_ndjson", .connector = "file", .config = "\"data/*.ndjson\"", .missing_config = missing,
-       .add = AddFile(".ndjson", "ndjson"), .untyped = true},
-      {.label = "file_json", .connector = "file", .config = "\"data/*.json\"", .missing_config = missing,
-       .add = AddFile(".json", "json"), .untyped = true},
-      {.label = "file_parquet", .connector = "file", .config = "\"data/*.parquet\"", .missing_config = missing,
+      {.label = "file_csv",
+       .connector = "file",
+       .config = "\"data/*.csv\"",
+       .missing_config = missing,
+       .add = AddFile(".csv", "csv"),
+       .untyped = true},
+      {.label = "file_csv_grows",
+       .connector = "file",
+       .config = "data/rows.csv",
+       .missing_config = "missing.csv",
+       .add = GrowFile,
+       .fixed_shape = true},
+      {.label = "file_csv_gzip",
+       .connector = "file",
+       .config = "data",
+       .missing_config = "missing",
+       .add = AddFile(".csv.gz", "csv", {{"compression", "gzip"}}),
+       .untyped = true},
+      {.label = "file_ndjson",
+       .connector = "file",
+       .config = "\"data/*.ndjson\"",
+       .missing_config = missing,
+       .add = AddFile(".ndjson", "ndjson"),
+       .untyped = true},
+      {.label = "file_json",
+       .connector = "file",
+       .config = "\"data/*.json\"",
+       .missing_config = missing,
+       .add = AddFile(".json", "json"),
+       .untyped = true},
+      {.label = "file_parquet",
+       .connector = "file",
+       .config = "\"data/*.parquet\"",
+       .missing_config = missing,
        .add = AddFile(".parquet", "parquet")},
-      {.label = "landing", .connector = "landing", .config = "in/*.parquet", .missing_config = "missing",
+      {.label = "landing",
+       .connector = "landing",
+       .config = "in/*.parquet",
+       .missing_config = "missing",
        .add = Land},
-      {.label = "table", .connector = "table", .config = "{name: bronze.rows, incremental: true}",
-       .missing_config = "bronze.missing", .add = AppendToTable},
+      {.label = "table",
+       .connector = "table",
+       .config = "{name: bronze.rows, incremental: true}",
+       .missing_config = "bronze.missing",
+       .add = AppendToTable},
   };
 }
 
@@ -125,7 +162,10 @@ std::vector<SinkKind> SinkKinds() {
   return {
       FileSink("file_a_commit", "{path: out/, format: parquet}", "out/*.parquet", false),
       FileSink("file_replaced", "out/rows.parquet", "out/rows.parquet", true),
-      {.label = "landing", .connector = "landing", .config = "in", .read = ReadParquet("lake/landing/in/*.parquet"),
+      {.label = "landing",
+       .connector = "landing",
+       .config = "in",
+       .read = ReadParquet("lake/landing/in/*.parquet"),
        .spoil = FileInTheWay("lake/landing")},
       TableSink("table_append", "mode: append", false),
       TableSink("table_replace", "mode: replace", true),

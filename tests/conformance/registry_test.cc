@@ -3,8 +3,8 @@
 
 #include <set>
 
-#include "connect/registry.h"
 #include "conformance/suite.h"
+#include "connect/registry.h"
 
 namespace millrace::conformance {
 namespace {

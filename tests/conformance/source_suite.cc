@@ -138,20 +138,24 @@ TEST_P(SourceSuite, AnEmptyRangeHasColumnsAndNoRows) {
 }
 
 TEST_P(SourceSuite, KeepsNulls) {
-  if (GetParam().fixed_shape) GTEST_SKIP() << "declared by its entry: its columns are always the same";
-  std::string rows = "SELECT 1::BIGINT AS id, 'a' AS v, NULL::VARCHAR AS never UNION ALL SELECT 2, NULL, NULL";
+  if (GetParam().fixed_shape)
+    GTEST_SKIP() << "declared by its entry: its columns are always the same";
+  std::string rows =
+      "SELECT 1::BIGINT AS id, 'a' AS v, NULL::VARCHAR AS never UNION ALL SELECT 2, NULL, NULL";
   Add(rows);
   EXPECT_EQ(Read({}, "id, v, never"), world_.Lines(rows));
 }
 
 TEST_P(SourceSuite, KeepsEveryType) {
-  if (GetParam().fixed_shape || GetParam().untyped) GTEST_SKIP() << "declared by its entry: rows are text";
+  if (GetParam().fixed_shape || GetParam().untyped)
+    GTEST_SKIP() << "declared by its entry: rows are text";
   Add(EveryType());
   EXPECT_EQ(Read({}, "COLUMNS(c -> c NOT LIKE '\\_%' ESCAPE '\\')"), world_.Lines(EveryType()));
 }
 
 TEST_P(SourceSuite, ANewColumnIsSeen) {
-  if (GetParam().fixed_shape) GTEST_SKIP() << "declared by its entry: its columns are always the same";
+  if (GetParam().fixed_shape)
+    GTEST_SKIP() << "declared by its entry: its columns are always the same";
   Add(Ids(1, 2));
   Position first = Latest();
   Add("SELECT *, id * 2 AS twice FROM (" + Ids(3, 3) + ")");
@@ -167,7 +171,7 @@ TEST_P(SourceSuite, DescribeTellsTheColumnsOffline) {
   std::unique_ptr<Source> source = Make();
   auto schema = source->Describe(world_.session(), {});
   ASSERT_TRUE(schema.ok()) << schema.status().ToString();
-  if (!*schema) return;   // it cannot be known without reading
+  if (!*schema) return;  // it cannot be known without reading
   ASSERT_TRUE(source->Open({}, {}).ok());
   auto relation = Relation(*source);
   ASSERT_TRUE(relation.ok()) << relation.status().ToString();
@@ -175,7 +179,8 @@ TEST_P(SourceSuite, DescribeTellsTheColumnsOffline) {
   ASSERT_TRUE(described.ok());
   EXPECT_EQ((*schema)->Names(), described->schema.Names());
   for (const Column& column : (*schema)->columns) {
-    EXPECT_EQ(column.type.ToSql(), described->schema.Find(column.name)->type.ToSql()) << column.name;
+    EXPECT_EQ(column.type.ToSql(), described->schema.Find(column.name)->type.ToSql())
+        << column.name;
   }
 }
 
@@ -183,7 +188,7 @@ TEST_P(SourceSuite, TheSchemaKeyChangesWithWhatIsThere) {
   Add(Ids(1, 3));
   std::string key = Make()->SchemaKey();
   EXPECT_EQ(Make()->SchemaKey(), key);
-  if (key.empty()) return;   // it has none
+  if (key.empty() || GetParam().fixed_shape) return;  // it has none, or need not change
   Add("SELECT *, 1 AS more FROM (" + Ids(4, 4) + ")");
   EXPECT_NE(Make()->SchemaKey(), key);
 }

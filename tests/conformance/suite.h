@@ -1,7 +1,9 @@
-// The compulsory suite: every source and every sink is one entry in the lists below and runs the same tests.
+// The compulsory suite: every source and every sink is one entry in the lists below and runs the
+// same tests.
 //
-// A program that links the suite defines the two lists and the registry; tests/conformance/kinds.cc does it for
-// Millrace's own connectors, and a test compares the lists with the registry: one that is missing fails it.
+// A program that links the suite defines the two lists and the registry; tests/conformance/kinds.cc
+// does it for Millrace's own connectors, and a test compares the lists with the registry: one that
+// is missing fails it.
 #pragma once
 
 #include <functional>
@@ -39,7 +41,8 @@ class World {
   std::vector<std::string> Files() const;
 
  private:
-  ConnectContext& Keep(const std::string& task);   // lives as long as the world, as a connector may expect
+  ConnectContext& Keep(
+      const std::string& task);  // lives as long as the world, as a connector may expect
 
   const bool own_;
   std::string folder_;
@@ -52,11 +55,12 @@ class World {
 };
 
 struct SourceKind {
-  std::string label;            // of the entry: "file_csv"
-  std::string connector;        // as in the registry
-  std::string config;           // YAML of what stands under the connector's name
-  std::string missing_config;   // …that names something that does not exist
-  // Brings the rows of a statement into the world that the source reads: columns id BIGINT, v VARCHAR, or others.
+  std::string label;           // of the entry: "file_csv"
+  std::string connector;       // as in the registry
+  std::string config;          // YAML of what stands under the connector's name
+  std::string missing_config;  // …that names something that does not exist
+  // Brings the rows of a statement into the world that the source reads: columns id BIGINT, v
+  // VARCHAR, or others.
   std::function<Status(World&, const std::string& rows)> add;
   // How columns `id` and `v` come out of the source's rows.
   std::string columns = "id, v";
@@ -74,8 +78,9 @@ struct SinkKind {
   std::function<std::string(World&)> read;
   // Makes the target impossible to write, for root too.
   std::function<void(World&)> spoil;
-  bool replaces = false;        // as its traits say
+  bool replaces = false;  // as its traits say
   bool fixed_shape = false;
+  std::string columns = "*";  // how rows of id and v are given to it
 };
 
 // Defined by the program.
@@ -83,12 +88,17 @@ void RegisterConnectors(Registry& registry);
 std::vector<SourceKind> SourceKinds();
 std::vector<SinkKind> SinkKinds();
 
-inline std::ostream& operator<<(std::ostream& out, const SourceKind& kind) { return out << kind.label; }
-inline std::ostream& operator<<(std::ostream& out, const SinkKind& kind) { return out << kind.label; }
+inline std::ostream& operator<<(std::ostream& out, const SourceKind& kind) {
+  return out << kind.label;
+}
+inline std::ostream& operator<<(std::ostream& out, const SinkKind& kind) {
+  return out << kind.label;
+}
 
 // Rows written as run/ does it, all but the commit.
-Result<std::unique_ptr<Sink>> WriteUncommitted(World& world, const SinkKind& kind, const std::string& task,
-                                               int64_t sequence, const std::string& rows);
+Result<std::unique_ptr<Sink>> WriteUncommitted(World& world, const SinkKind& kind,
+                                               const std::string& task, int64_t sequence,
+                                               const std::string& rows);
 // …and with it.
 Status WriteOnce(World& world, const SinkKind& kind, const std::string& task, int64_t sequence,
                  const std::string& rows);

@@ -22,7 +22,8 @@ std::string FreshFolder() {
 
 World::World(const std::string& folder)
     : own_(folder.empty()), folder_(own_ ? FreshFolder() : folder), env_{SystemClock()} {
-  engine_ = *OpenDuckDb({.memory_limit = int64_t{512} << 20, .threads = 2, .spill_folder = folder_ + "/spill"});
+  engine_ = *OpenDuckDb(
+      {.memory_limit = int64_t{512} << 20, .threads = 2, .spill_folder = folder_ + "/spill"});
   lake_ = *OpenLake(folder_ + "/lake", env_, *engine_);
   session_ = *engine_->Open("suite");
   RegisterConnectors(registry_);
@@ -41,7 +42,8 @@ ConnectContext& World::Keep(const std::string& task) {
   return *contexts_.back();
 }
 
-Result<std::unique_ptr<Source>> World::MakeSource(const std::string& connector, const std::string& yaml,
+Result<std::unique_ptr<Source>> World::MakeSource(const std::string& connector,
+                                                  const std::string& yaml,
                                                   const std::string& task) {
   const Registry::Entry* entry = registry_.Find(connector);
   if (!entry || !entry->parse_source) return NotFound("no source '" + connector + "'");
@@ -83,8 +85,10 @@ std::vector<std::string> World::Files() const {
   return files;
 }
 
-Result<std::unique_ptr<Sink>> WriteUncommitted(World& world, const SinkKind& kind, const std::string& task,
-                                               int64_t sequence, const std::string& rows) {
+Result<std::unique_ptr<Sink>> WriteUncommitted(World& world, const SinkKind& kind,
+                                               const std::string& task, int64_t sequence,
+                                               const std::string& statement) {
+  std::string rows = "SELECT " + kind.columns + " FROM (" + statement + ")";
   std::unique_ptr<Sink> sink = TRY(world.MakeSink(kind.connector, kind.config, task));
   Description description = TRY(world.session().Describe({rows}));
   TRY(sink->Open(sink->TakesRows() ? description.schema : Schema(), {}, {}));
@@ -101,7 +105,8 @@ Result<std::unique_ptr<Sink>> WriteUncommitted(World& world, const SinkKind& kin
 Status WriteOnce(World& world, const SinkKind& kind, const std::string& task, int64_t sequence,
                  const std::string& rows) {
   std::unique_ptr<Sink> sink = TRY(WriteUncommitted(world, kind, task, sequence, rows));
-  return sink->Commit({{task, sequence}, "position " + std::to_string(sequence), SystemClock().Now()}, {});
+  return sink->Commit(
+      {{task, sequence}, "position " + std::to_string(sequence), SystemClock().Now()}, {});
 }
 
 std::string Ids(int first, int last) {
@@ -111,12 +116,22 @@ std::string Ids(int first, int last) {
 
 std::string EveryType() {
   std::vector<std::pair<const char*, const char*>> values = {
-      {"b", "true"}, {"t", "(-128)::TINYINT"}, {"s", "32767::SMALLINT"}, {"i", "(-2147483648)::INTEGER"},
-      {"l", "9223372036854775807::BIGINT"}, {"f", "1.5::FLOAT"}, {"d", "-0.1::DOUBLE"},
-      {"n", "12345678.90::DECIMAL(18,2)"}, {"v", "'é,\"x\"' || chr(10) || '日本'"}, {"x", "'\\x00\\xFF'::BLOB"},
-      {"day", "DATE '1969-12-31'"}, {"ts", "TIMESTAMP '2013-01-01 05:17:00.123456'"},
-      {"tz", "TIMESTAMPTZ '2013-01-01 05:17:00.123456+00'"}, {"li", "[1, NULL, 3]"},
-      {"st", "{'a': 1, 'b': 'x'}"}, {"mp", "MAP {'k': 1.5::DOUBLE}"}};
+      {"b", "true"},
+      {"t", "(-128)::TINYINT"},
+      {"s", "32767::SMALLINT"},
+      {"i", "(-2147483648)::INTEGER"},
+      {"l", "9223372036854775807::BIGINT"},
+      {"f", "1.5::FLOAT"},
+      {"d", "-0.1::DOUBLE"},
+      {"n", "12345678.90::DECIMAL(18,2)"},
+      {"v", "'é,\"x\"' || chr(10) || '日本'"},
+      {"x", "'\\x00\\xFF'::BLOB"},
+      {"day", "DATE '1969-12-31'"},
+      {"ts", "TIMESTAMP '2013-01-01 05:17:00.123456'"},
+      {"tz", "TIMESTAMPTZ '2013-01-01 05:17:00.123456+00'"},
+      {"li", "[1, NULL, 3]"},
+      {"st", "{'a': 1, 'b': 'x'}"},
+      {"mp", "MAP {'k': 1.5::DOUBLE}"}};
   std::string some = "SELECT 1::BIGINT AS id", none = "SELECT 2::BIGINT";
   for (const auto& [name, value] : values) {
     some += ", " + std::string(value) + " AS " + name;
