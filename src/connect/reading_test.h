@@ -14,7 +14,9 @@ class ReadingTest : public ConnectTest {
  protected:
   using Lines = std::vector<std::string>;
 
-  ReadingTest() : engine_(*OpenDuckDb({.memory_limit = 512 << 20, .threads = 2})), session_(*engine_->Open("test")) {}
+  ReadingTest()
+      : engine_(*OpenDuckDb({.memory_limit = 512 << 20, .threads = 2})),
+        session_(*engine_->Open("test")) {}
   ~ReadingTest() override { session_.reset(); }
 
   virtual Result<std::unique_ptr<Source>> Make() = 0;
@@ -39,7 +41,8 @@ class ReadingTest : public ConnectTest {
     Lines rows = Collect("SELECT " + columns + " FROM (" + (*scan)->text + ")");
     auto rejects = source.DecodeRejects(*session_);
     if (!rejects.ok()) return {rejects.status().ToString()};
-    if (*rejects) rejects_ = Collect("SELECT _source_file, _line, _raw FROM (" + (*rejects)->text + ")");
+    if (*rejects)
+      rejects_ = Collect("SELECT _source_file, _line, _raw FROM (" + (*rejects)->text + ")");
     return rows;
   }
   Lines Collect(const std::string& sql) {
@@ -56,7 +59,7 @@ class ReadingTest : public ConnectTest {
 
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Session> session_;
-  SourceInfo info_;    // of the last range read
+  SourceInfo info_;  // of the last range read
   Lines rejects_;
 };
 

@@ -22,27 +22,27 @@ namespace millrace {
 struct ConnectContext {
   Env& env;
   Lake& lake;
-  std::string folder;          // relative paths start here: the pipeline file's folder
-  std::string state_folder;    // for staging; private to the project (".millrace")
-  std::string run;             // "" outside a run
-  std::string task;            // key of the task
+  std::string folder;        // relative paths start here: the pipeline file's folder
+  std::string state_folder;  // for staging; private to the project (".millrace")
+  std::string run;           // "" outside a run
+  std::string task;          // key of the task
 };
 
 // What the pipeline must know of a configured source or sink before it is made.
 struct SourceTraits {
-  std::string reads;                     // the lake table ("bronze.flights") or landing ("landing/flights"); or ""
-  std::optional<bool> incremental;       // as configured; absent: the pipeline decides by the targets
+  std::string reads;  // the lake table ("bronze.flights") or landing ("landing/flights"); or ""
+  std::optional<bool> incremental;  // as configured; absent: the pipeline decides by the targets
   bool can_be_incremental = false;
 };
 struct ColumnUse {
-  std::string field, column;             // the config field that names a column of the rows: "key", "id"
+  std::string field, column;  // the config field that names a column of the rows: "key", "id"
 };
 struct SinkTraits {
-  std::string writes;                    // as `reads`
-  bool replaces = false;                 // each commit replaces all rows
-  std::optional<Mode> mode;              // of a lake table: told so that validation can judge it
+  std::string writes;        // as `reads`
+  bool replaces = false;     // each commit replaces all rows
+  std::optional<Mode> mode;  // of a lake table: told so that validation can judge it
   Contract contract = Contract::kEvolve;
-  bool takes_files = false;              // landing
+  bool takes_files = false;  // landing
   std::vector<ColumnUse> columns;
 };
 
@@ -51,12 +51,18 @@ class Registry {
   using MakeSource = std::function<Result<std::unique_ptr<Source>>(ConnectContext&)>;
   using MakeSink = std::function<Result<std::unique_ptr<Sink>>(ConnectContext&)>;
 
-  struct ParsedSource { MakeSource make; SourceTraits traits; };
-  struct ParsedSink { MakeSink make; SinkTraits traits; };
+  struct ParsedSource {
+    MakeSource make;
+    SourceTraits traits;
+  };
+  struct ParsedSink {
+    MakeSink make;
+    SinkTraits traits;
+  };
 
   struct Entry {
     std::string name;
-    std::shared_ptr<const SpecInfo> source, sink;   // null when it has none
+    std::shared_ptr<const SpecInfo> source, sink;  // null when it has none
     // Parse a config once; make as often as needed. nullopt after the diagnostics are told.
     std::function<std::optional<ParsedSource>(const YamlNode&, Diagnostics&)> parse_source;
     std::function<std::optional<ParsedSink>(const YamlNode&, Diagnostics&)> parse_sink;
@@ -64,37 +70,42 @@ class Registry {
 
   template <class Config>
   void AddSource(std::string name, Spec<Config> spec,
-            Result<std::unique_ptr<Source>> (*make)(const Config&, ConnectContext&),
-            SourceTraits (*traits)(const Config&) = nullptr) {
+                 Result<std::unique_ptr<Source>> (*make)(const Config&, ConnectContext&),
+                 SourceTraits (*traits)(const Config&) = nullptr) {
     Entry& entry = At(name);
     entry.source = spec.info();
-    entry.parse_source = [spec, make, traits](const YamlNode& node,
-                                          Diagnostics& diagnostics) -> std::optional<ParsedSource> {
+    entry.parse_source = [spec, make, traits](
+                             const YamlNode& node,
+                             Diagnostics& diagnostics) -> std::optional<ParsedSource> {
       std::optional<Config> config = spec.Parse(node, diagnostics);
       if (!config) return std::nullopt;
       SourceTraits known = traits ? traits(*config) : SourceTraits();
-      return ParsedSource{[config = *std::move(config), make](ConnectContext& context) { return make(config, context); },
-                      std::move(known)};
+      return ParsedSource{[config = *std::move(config), make](ConnectContext& context) {
+                            return make(config, context);
+                          },
+                          std::move(known)};
     };
   }
   template <class Config>
   void AddSink(std::string name, Spec<Config> spec,
-            Result<std::unique_ptr<Sink>> (*make)(const Config&, ConnectContext&),
-            SinkTraits (*traits)(const Config&) = nullptr) {
+               Result<std::unique_ptr<Sink>> (*make)(const Config&, ConnectContext&),
+               SinkTraits (*traits)(const Config&) = nullptr) {
     Entry& entry = At(name);
     entry.sink = spec.info();
     entry.parse_sink = [spec, make, traits](const YamlNode& node,
-                                          Diagnostics& diagnostics) -> std::optional<ParsedSink> {
+                                            Diagnostics& diagnostics) -> std::optional<ParsedSink> {
       std::optional<Config> config = spec.Parse(node, diagnostics);
       if (!config) return std::nullopt;
       SinkTraits known = traits ? traits(*config) : SinkTraits();
-      return ParsedSink{[config = *std::move(config), make](ConnectContext& context) { return make(config, context); },
-                      std::move(known)};
+      return ParsedSink{[config = *std::move(config), make](ConnectContext& context) {
+                          return make(config, context);
+                        },
+                        std::move(known)};
     };
   }
-  Entry& At(const std::string& name);                     // makes it
+  Entry& At(const std::string& name);  // makes it
   const Entry* Find(std::string_view name) const;
-  std::vector<const Entry*> All() const;                  // by name
+  std::vector<const Entry*> All() const;  // by name
 
  private:
   std::map<std::string, Entry, std::less<>> entries_;

@@ -13,28 +13,29 @@
 
 namespace millrace {
 
-struct Committed {             // what a sink remembers of a task's last commit
-  int64_t sequence = 0;        // of CommitId
-  std::string position;        // as given to Commit; "" where the sink cannot keep it
+struct Committed {       // what a sink remembers of a task's last commit
+  int64_t sequence = 0;  // of CommitId
+  std::string position;  // as given to Commit; "" where the sink cannot keep it
 };
 
 struct WriteCount {
-  int64_t rows = 0;            // written
-  int64_t bytes = 0;           // as stored; 0 where unknown
-  std::optional<Sql> discarded;   // rows that the target's contract refused: they go to the rejects
+  int64_t rows = 0;              // written
+  int64_t bytes = 0;             // as stored; 0 where unknown
+  std::optional<Sql> discarded;  // rows that the target's contract refused: they go to the rejects
   int64_t rows_discarded = 0;
 };
 
 struct CommitInfo {
   CommitId id;
-  std::string position;        // of all inputs, opaque
+  std::string position;  // of all inputs, opaque
   Time now;
 };
 
 // What a write does to what the task wrote before. Known when the range is opened.
 struct WriteIntent {
-  bool refresh = false;                      // all of it goes, whatever the sink's mode: everything is read again
-  std::vector<std::string> replaced_files;   // rows whose `_source_file` is one of these go (see WriteOptions)
+  bool refresh = false;  // all of it goes, whatever the sink's mode: everything is read again
+  std::vector<std::string>
+      replaced_files;  // rows whose `_source_file` is one of these go (see WriteOptions)
 };
 
 // Destruction without Commit() discards what was written.
@@ -44,19 +45,21 @@ class Sink {
 
   virtual Status Probe(std::stop_token stop) = 0;
   // The last commit of `task` that this sink has, or nullopt.
-  virtual Result<std::optional<Committed>> LastCommit(std::string_view task, std::stop_token stop) = 0;
+  virtual Result<std::optional<Committed>> LastCommit(std::string_view task,
+                                                      std::stop_token stop) = 0;
   // Once, before Write, WriteFrom or TakeFiles (the schema is empty then).
   virtual Status Open(const Schema& schema, const WriteIntent& intent, std::stop_token stop) = 0;
   virtual Status Write(const Rows& rows, std::stop_token stop) = 0;
-  // Writes the rows of a relation: by default one Write() after another. A sink that the engine can write by
-  // itself does that here.
+  // Writes the rows of a relation: by default one Write() after another. A sink that the engine can
+  // write by itself does that here.
   virtual Result<WriteCount> WriteFrom(Session& session, const Sql& rows, std::stop_token stop);
   // Makes what was written visible. Twice with one id counts once.
   virtual Status Commit(const CommitInfo& commit, std::stop_token stop) = 0;
 
   // For `plan` and lineage.
-  virtual std::string Target() const = 0;   // "silver.flights", "out/report.csv"
-  // False where the target is not a table of rows but takes files whole (landing): then TakeFiles is called.
+  virtual std::string Target() const = 0;  // "silver.flights", "out/report.csv"
+  // False where the target is not a table of rows but takes files whole (landing): then TakeFiles
+  // is called.
   virtual bool TakesRows() const { return true; }
   virtual Result<WriteCount> TakeFiles(const std::vector<std::string>& paths, std::stop_token stop);
 };

@@ -14,18 +14,19 @@
 
 namespace millrace {
 
-struct SourceFile {            // a file that a range covers
-  std::string path;            // absolute, or a URI
-  int64_t size = 0;            // bytes
+struct SourceFile {  // a file that a range covers
+  std::string path;  // absolute, or a URI
+  int64_t size = 0;  // bytes
   Time modified;
-  std::string sha256;          // "" where it was not computed
+  std::string sha256;  // "" where it was not computed
 };
 
 // What is known of a range beside its rows.
 struct SourceInfo {
-  int64_t bytes = -1, rows = -1;            // to be read; -1: unknown
-  std::vector<SourceFile> files;            // files newly taken by this range
-  std::vector<std::string> rewritten;       // of these, the ones whose earlier rows must go (see WriteOptions)
+  int64_t bytes = -1, rows = -1;  // to be read; -1: unknown
+  std::vector<SourceFile> files;  // files newly taken by this range
+  std::vector<std::string>
+      rewritten;  // of these, the ones whose earlier rows must go (see WriteOptions)
 };
 
 class Source {
@@ -34,29 +35,35 @@ class Source {
 
   // "Test connection": moves no rows.
   virtual Status Probe(std::stop_token stop) = 0;
-  // Where a reader that starts at `begin` now would end. Equal to `begin`: nothing is new. An unbounded
-  // source answers with what is there now, so that running it once takes that and ends.
+  // Where a reader that starts at `begin` now would end. Equal to `begin`: nothing is new. An
+  // unbounded source answers with what is there now, so that running it once takes that and ends.
   virtual Result<Position> Latest(const std::optional<Position>& begin, std::stop_token stop) = 0;
-  // Before Read or NativeScan. With an `end` the same rows come each time, or kInvalid tells why they cannot.
+  // Before Read or NativeScan. With an `end` the same rows come each time, or kInvalid tells why
+  // they cannot.
   virtual Status Open(const Range& range, std::stop_token stop) = 0;
   // nullopt: the range is read.
   virtual Result<std::optional<Batch>> Read(std::stop_token stop) = 0;
   // `position` and all before it is committed.
   virtual Status Acknowledge(const Position& /*position*/) { return Status::Ok(); }
 
-  // How the session's engine reads the opened range by itself, so that no row passes through our process.
-  virtual Result<std::optional<Sql>> NativeScan(Session& /*session*/) { return std::optional<Sql>(); }
+  // How the session's engine reads the opened range by itself, so that no row passes through our
+  // process.
+  virtual Result<std::optional<Sql>> NativeScan(Session& /*session*/) {
+    return std::optional<Sql>();
+  }
   // After a native scan ran: the records that could not be decoded, as a relation with the columns
   // _rule _reason _source_file _line _raw; nullopt when there are none, or never any.
-  virtual Result<std::optional<Sql>> DecodeRejects(Session& /*session*/) { return std::optional<Sql>(); }
+  virtual Result<std::optional<Sql>> DecodeRejects(Session& /*session*/) {
+    return std::optional<Sql>();
+  }
   // After Open.
   virtual SourceInfo Info() const { return {}; }
   // Without reading rows: for validation. nullopt when it cannot be known offline.
   virtual Result<std::optional<Schema>> Describe(Session& /*session*/, std::stop_token) {
     return std::optional<Schema>();
   }
-  // Cheap: a text that changes whenever Describe may say something else (options, paths, sizes, times of
-  // files), so that its answer can be kept; "" when there is none.
+  // Cheap: a text that changes whenever Describe may say something else (options, paths, sizes,
+  // times of files), so that its answer can be kept; "" when there is none.
   virtual std::string SchemaKey() { return ""; }
   // Deviations are declared, and the conformance suite reads them here.
   virtual bool CanResume() const { return true; }

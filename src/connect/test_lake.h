@@ -32,7 +32,8 @@ class FolderLake final : public Lake {
 class ConnectTest : public testing::Test {
  protected:
   ConnectTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "millrace_connect_XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "millrace_connect_XXXXXX").string();
     folder_ = ::mkdtemp(pattern.data());
     lake_ = std::make_unique<FolderLake>(folder_ + "/lake");
   }

@@ -8,15 +8,18 @@ namespace millrace::file {
 
 namespace {
 
-constexpr size_t kHash = 64;   // hex digits of a SHA-256
+constexpr size_t kHash = 64;  // hex digits of a SHA-256
 
 // A path is any bytes; in a line it must not have a line end.
 std::string Escape(const std::string& path) {
   std::string out;
   for (char c : path) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '\n') out += "\\n";
-    else out += c;
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
   }
   return out;
 }
@@ -24,8 +27,10 @@ std::string Escape(const std::string& path) {
 std::string Unescape(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 == text.size()) out += text[i];
-    else out += text[++i] == 'n' ? '\n' : text[i];
+    if (text[i] != '\\' || i + 1 == text.size())
+      out += text[i];
+    else
+      out += text[++i] == 'n' ? '\n' : text[i];
   }
   return out;
 }

@@ -11,8 +11,8 @@
 namespace millrace::file {
 
 struct TakenFile {
-  int64_t size = 0;      // bytes, as stored
-  std::string sha256;    // of the bytes as stored
+  int64_t size = 0;    // bytes, as stored
+  std::string sha256;  // of the bytes as stored
   bool operator==(const TakenFile&) const = default;
 };
 

@@ -22,9 +22,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPiece = size_t{1} << 20;    // bytes a read
+constexpr size_t kPiece = size_t{1} << 20;  // bytes a read
 constexpr unsigned kMaxThreads = 8;
-// A file written again within a tick of the file system's clock keeps its time: younger ones are not remembered.
+// A file written again within a tick of the file system's clock keeps its time: younger ones are
+// not remembered.
 constexpr Micros kSettled = std::chrono::milliseconds(50);
 
 Status Changed(const std::string& path) {
@@ -37,7 +38,8 @@ Status ReadPrefix(int fd, const std::string& path, int64_t length, Sha256& hash,
   std::vector<char> piece(static_cast<size_t>(std::clamp<int64_t>(length, 1, kPiece)));
   while (length > 0) {
     if (stop.stop_requested()) return Canceled();
-    size_t wanted = static_cast<size_t>(std::min<int64_t>(length, static_cast<int64_t>(piece.size())));
+    size_t wanted =
+        static_cast<size_t>(std::min<int64_t>(length, static_cast<int64_t>(piece.size())));
     ssize_t got = ::read(fd, piece.data(), wanted);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FromErrno("cannot read " + path, errno);
@@ -66,7 +68,8 @@ Result<Fingerprints::Known> Fingerprints::Hash(const FoundFile& file, std::stop_
   Known known{file.size, file.modified.time_since_epoch().count(), ""};
   known.sha256 = TRY(HashPrefix(file.absolute, file.size, stop));
   struct stat info;
-  if (::stat(file.absolute.c_str(), &info) != 0) return FromErrno("cannot read " + file.absolute, errno);
+  if (::stat(file.absolute.c_str(), &info) != 0)
+    return FromErrno("cannot read " + file.absolute, errno);
   int64_t modified = int64_t{info.st_mtim.tv_sec} * 1'000'000 + info.st_mtim.tv_nsec / 1000;
   if (info.st_size != known.size || modified != known.modified) return Changed(file.absolute);
   return known;
@@ -96,7 +99,8 @@ Result<FileSet> Fingerprints::Of(const std::vector<FoundFile>& files, std::stop_
   };
   {
     std::vector<std::jthread> threads;
-    size_t count = std::min<size_t>({unknown.size(), std::thread::hardware_concurrency(), kMaxThreads});
+    size_t count =
+        std::min<size_t>({unknown.size(), std::thread::hardware_concurrency(), kMaxThreads});
     for (size_t i = 1; i < count; ++i) threads.emplace_back(work);
     work();
   }
@@ -114,13 +118,15 @@ Result<FileSet> Fingerprints::Of(const std::vector<FoundFile>& files, std::stop_
   return set;
 }
 
-// Lines of "sha256 size modified path". What cannot be read is hashed again: nothing else hangs on it.
+// Lines of "sha256 size modified path". What cannot be read is hashed again: nothing else hangs on
+// it.
 void Fingerprints::Load() {
   if (std::exchange(loaded_, true) || memory_.empty()) return;
   std::ifstream in(memory_);
   Known known;
   std::string path;
-  while (in >> known.sha256 >> known.size >> known.modified && in.get() == ' ' && std::getline(in, path)) {
+  while (in >> known.sha256 >> known.size >> known.modified && in.get() == ' ' &&
+         std::getline(in, path)) {
     if (known.sha256.size() == 64) known_[path] = known;
   }
 }

@@ -1,4 +1,5 @@
-// SHA-256 of files, computed once for each content: what was hashed is remembered with size and time.
+// SHA-256 of files, computed once for each content: what was hashed is remembered with size and
+// time.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ class Fingerprints {
 
  private:
   struct Known {
-    int64_t size = 0, modified = 0;   // bytes, microseconds
+    int64_t size = 0, modified = 0;  // bytes, microseconds
     std::string sha256;
   };
   void Load();
@@ -37,7 +38,7 @@ class Fingerprints {
   const std::string memory_;
   Env& env_;
   bool loaded_ = false;
-  std::map<std::string, Known> known_;   // by absolute path
+  std::map<std::string, Known> known_;  // by absolute path
 };
 
 }  // namespace millrace::file

@@ -13,7 +13,7 @@ namespace millrace::file {
 
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;   // bytes a read
+constexpr size_t kPiece = size_t{1} << 20;  // bytes a read
 
 // Fills `out` unless the stream ends. How much it got.
 Result<size_t> ReadFull(ByteReader& reader, char* out, size_t size) {
@@ -30,7 +30,7 @@ Result<size_t> ReadFull(ByteReader& reader, char* out, size_t size) {
 Result<std::optional<int64_t>> UpToLineEnd(int64_t taken, char last, ByteReader& rest) {
   char next[2];
   size_t have = TRY(ReadFull(rest, next, sizeof next));
-  if (have == 0) return std::optional<int64_t>();   // it did not grow
+  if (have == 0) return std::optional<int64_t>();  // it did not grow
   if (last == '\n') return std::optional<int64_t>(taken);
   // The last row had no line end yet.
   if (next[0] == '\n') return std::optional<int64_t>(taken + 1);
@@ -43,11 +43,13 @@ Result<std::optional<int64_t>> UpToLineEnd(int64_t taken, char last, ByteReader&
 bool CanGrow(const std::string& path, const FormatConfig& format) {
   Result<FormatKind> kind = FormatOf(path, format.format);
   if (!kind.ok()) return false;
-  bool lines = *kind == FormatKind::kCsv || *kind == FormatKind::kNdjson || *kind == FormatKind::kText;
+  bool lines =
+      *kind == FormatKind::kCsv || *kind == FormatKind::kNdjson || *kind == FormatKind::kText;
   // A line end is one byte only where characters are.
   std::string encoding = ToLower(format.csv.encoding);
-  bool wide = encoding.starts_with("utf-16") || encoding.starts_with("utf16") || encoding.starts_with("ucs") ||
-              encoding.starts_with("utf-32") || encoding.starts_with("utf32");
+  bool wide = encoding.starts_with("utf-16") || encoding.starts_with("utf16") ||
+              encoding.starts_with("ucs") || encoding.starts_with("utf-32") ||
+              encoding.starts_with("utf32");
   return lines && !(*kind == FormatKind::kCsv && wide);
 }
 
@@ -59,8 +61,9 @@ Result<std::optional<int64_t>> GrownBehind(const std::string& path, const TakenF
   char last = '\n';
   for (int64_t left = taken.size; left > 0;) {
     if (stop.stop_requested()) return Canceled();
-    size_t got = TRY(reader->Read(piece.data(), static_cast<size_t>(std::min<int64_t>(left, kPiece))));
-    if (got == 0) return std::optional<int64_t>();   // shorter than it was
+    size_t got =
+        TRY(reader->Read(piece.data(), static_cast<size_t>(std::min<int64_t>(left, kPiece))));
+    if (got == 0) return std::optional<int64_t>();  // shorter than it was
     hash.Update({piece.data(), got});
     last = piece[got - 1];
     left -= static_cast<int64_t>(got);

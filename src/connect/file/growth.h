@@ -12,11 +12,12 @@
 
 namespace millrace::file {
 
-// Whether new rows of such a file stand behind the old ones: CSV, NDJSON and text in an encoding of bytes.
+// Whether new rows of such a file stand behind the old ones: CSV, NDJSON and text in an encoding of
+// bytes.
 bool CanGrow(const std::string& path, const FormatConfig& format);
 
-// Each gives how many bytes, decoded, need not be read again: they were taken before and end a line. nullopt when
-// the file did not just grow.
+// Each gives how many bytes, decoded, need not be read again: they were taken before and end a
+// line. nullopt when the file did not just grow.
 
 // For a file that is not compressed, of which the first bytes were taken.
 Result<std::optional<int64_t>> GrownBehind(const std::string& path, const TakenFile& taken,

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMaxDepth = 64;   // of folders: deeper is a circle of mounts, not data
+constexpr int kMaxDepth = 64;  // of folders: deeper is a circle of mounts, not data
 
 bool IsGlob(std::string_view text) { return text.find_first_of("*?[") != text.npos; }
 
@@ -43,12 +43,13 @@ class Listing {
     std::string path = fs::path(pattern).lexically_normal().string();
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     size_t before = found_.size();
-    if (IsGlob(path) && !Exists(path)) {   // a file may have a [ in its name
+    if (IsGlob(path) && !Exists(path)) {  // a file may have a [ in its name
       size_t wild = path.find_first_of("*?[");
       size_t slash = path.rfind('/', wild);
       std::string base = slash == path.npos ? "" : path.substr(0, std::max<size_t>(slash, 1));
-      TRY(Walk(base, [&](const std::string& file) { return GlobMatch(path, file); },
-               /*deep=*/DepthBelow(path, slash), 0));
+      TRY(Walk(
+          base, [&](const std::string& file) { return GlobMatch(path, file); },
+          /*deep=*/DepthBelow(path, slash), 0));
       return found_.size() > before ? Status::Ok() : NothingFound(path, base);
     }
     struct stat info;
@@ -59,7 +60,8 @@ class Listing {
       return NothingFound(path, fs::path(path).parent_path().string());
     }
     if (S_ISDIR(info.st_mode)) {
-      TRY(Walk(path, [](const std::string&) { return true; }, kMaxDepth, 0));
+      TRY(Walk(
+          path, [](const std::string&) { return true; }, kMaxDepth, 0));
       return found_.size() > before ? Status::Ok() : EmptyFolder(path);
     }
     if (!S_ISREG(info.st_mode)) return Invalid(Absolute(path) + " is not a file");
@@ -85,7 +87,8 @@ class Listing {
   static int DepthBelow(const std::string& pattern, size_t slash) {
     if (pattern.find("**") != pattern.npos) return kMaxDepth;
     size_t from = slash == pattern.npos ? 0 : slash + 1;
-    return static_cast<int>(std::count(pattern.begin() + static_cast<long>(from), pattern.end(), '/'));
+    return static_cast<int>(
+        std::count(pattern.begin() + static_cast<long>(from), pattern.end(), '/'));
   }
 
   void Take(const std::string& path, const struct stat& info) {
@@ -104,7 +107,7 @@ class Listing {
     std::string absolute = Absolute(folder);
     std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(absolute.c_str()), ::closedir);
     if (!handle && depth == 0 && (errno == ENOENT || errno == ENOTDIR)) return Status::Ok();
-    if (!handle && errno == ENOENT) return Status::Ok();   // vanished meanwhile
+    if (!handle && errno == ENOENT) return Status::Ok();  // vanished meanwhile
     if (!handle) return FromErrno("cannot list " + absolute, errno);
     std::vector<std::string> folders;
     while (const dirent* entry = ::readdir(handle.get())) {
@@ -148,8 +151,9 @@ class Listing {
   }
 
   Status EmptyFolder(const std::string& folder) const {
-    return NotFound("the folder " + Absolute(folder) + " has no files",
-                    options_.hidden ? "" : "hidden and temporary files are left out without `hidden: true`");
+    return NotFound(
+        "the folder " + Absolute(folder) + " has no files",
+        options_.hidden ? "" : "hidden and temporary files are left out without `hidden: true`");
   }
 
   // Up to 1,000 names: for a hint.

@@ -12,19 +12,20 @@
 namespace millrace::file {
 
 struct FoundFile {
-  std::string path;       // as _source_file says it: relative to the pipeline's folder, '/'-separated
+  std::string path;  // as _source_file says it: relative to the pipeline's folder, '/'-separated
   std::string absolute;
-  int64_t size = 0;       // bytes
+  int64_t size = 0;  // bytes
   Time modified;
 };
 
 struct ListOptions {
-  std::string folder;                  // absolute; relative patterns start here
-  std::vector<std::string> patterns;   // files, folders (all below them), globs
-  bool hidden = false;                 // .x and _x, and what is half written (x.tmp x.part x~), too
+  std::string folder;                 // absolute; relative patterns start here
+  std::vector<std::string> patterns;  // files, folders (all below them), globs
+  bool hidden = false;                // .x and _x, and what is half written (x.tmp x.part x~), too
 };
 
-// Sorted by path, each once. kNotFound when a pattern matches nothing: it says where was looked and what is there.
+// Sorted by path, each once. kNotFound when a pattern matches nothing: it says where was looked and
+// what is there.
 Result<std::vector<FoundFile>> ListFiles(const ListOptions& options, std::stop_token stop);
 
 }  // namespace millrace::file

@@ -22,7 +22,8 @@ class ListingTest : public ConnectTest {
 };
 
 TEST_F(ListingTest, FilesFoldersAndGlobs) {
-  for (const char* path : {"d/a.csv", "d/b.csv", "d/c.json", "d/x/a.csv", "d/x/y/z.csv", "e/f.csv"}) Put(path, "1");
+  for (const char* path : {"d/a.csv", "d/b.csv", "d/c.json", "d/x/a.csv", "d/x/y/z.csv", "e/f.csv"})
+    Put(path, "1");
   EXPECT_EQ(List({"d/a.csv"}), "d/a.csv");
   EXPECT_EQ(List({"./d//a.csv"}), "d/a.csv");
   EXPECT_EQ(List({"d/*.csv"}), "d/a.csv d/b.csv");
@@ -30,12 +31,14 @@ TEST_F(ListingTest, FilesFoldersAndGlobs) {
   EXPECT_EQ(List({"*/*.csv"}), "d/a.csv d/b.csv e/f.csv");
   EXPECT_EQ(List({"d/[bc].*"}), "d/b.csv d/c.json");
   EXPECT_EQ(List({"d"}), "d/a.csv d/b.csv d/c.json d/x/a.csv d/x/y/z.csv");
-  EXPECT_EQ(List({"d/", "e/f.csv", "d/a.csv"}), "d/a.csv d/b.csv d/c.json d/x/a.csv d/x/y/z.csv e/f.csv");
+  EXPECT_EQ(List({"d/", "e/f.csv", "d/a.csv"}),
+            "d/a.csv d/b.csv d/c.json d/x/a.csv d/x/y/z.csv e/f.csv");
   EXPECT_EQ(List({Path("e/*.csv")}), "e/f.csv") << "absolute, in the pipeline's folder";
 }
 
 TEST_F(ListingTest, HiddenAndHalfWrittenOnesAreLeftOut) {
-  for (const char* path : {"d/a.csv", "d/.b.csv", "d/_c.csv", "d/d.csv.tmp", "d/e.part", "d/f~", "d/.g/h.csv"}) {
+  for (const char* path :
+       {"d/a.csv", "d/.b.csv", "d/_c.csv", "d/d.csv.tmp", "d/e.part", "d/f~", "d/.g/h.csv"}) {
     Put(path, "1");
   }
   EXPECT_EQ(List({"d"}), "d/a.csv");
@@ -61,11 +64,13 @@ TEST_F(ListingTest, WhatIsMissingIsToldWithWhatIsThere) {
   Put("d/orders.csv", "1");
   EXPECT_EQ(List({"d/ordrs.csv"}),
             "there is no file 'd/ordrs.csv' in " + Path("d") + " (did you mean 'd/orders.csv'?)");
-  EXPECT_EQ(List({"d/*.parquet"}), "no file matches 'd/*.parquet' in " + Path("d") + " (there is orders.csv)");
+  EXPECT_EQ(List({"d/*.parquet"}),
+            "no file matches 'd/*.parquet' in " + Path("d") + " (there is orders.csv)");
   EXPECT_EQ(List({"x/*.csv"}), "there is no folder " + Path("x") + " to look for 'x/*.csv' in");
   std::filesystem::create_directory(Path("empty"));
-  EXPECT_EQ(List({"empty"}), "the folder " + Path("empty") +
-                                 " has no files (hidden and temporary files are left out without `hidden: true`)");
+  EXPECT_EQ(List({"empty"}),
+            "the folder " + Path("empty") +
+                " has no files (hidden and temporary files are left out without `hidden: true`)");
 }
 
 TEST_F(ListingTest, ManyFilesAreListedFast) {

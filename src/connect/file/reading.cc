@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSourceFile = "_source_file";
-constexpr size_t kPiece = size_t{1} << 20;   // bytes a read
+constexpr size_t kPiece = size_t{1} << 20;  // bytes a read
 
 // No rows, in the files' columns.
 Sql Nothing(const Schema& schema) {
@@ -35,7 +36,8 @@ Sql Nothing(const Schema& schema) {
 }  // namespace
 
 Reading::Reading(FormatConfig format, std::string state_folder, const std::string& id)
-    : format_(std::move(format)), state_folder_(std::move(state_folder)),
+    : format_(std::move(format)),
+      state_folder_(std::move(state_folder)),
       scratch_prefix_(Sha256Hex(id).substr(0, 16) + "-"),
       scratch_(state_folder_ + "/staging/" + scratch_prefix_ + std::to_string(::getpid())) {}
 
@@ -49,8 +51,7 @@ Status Reading::Open(std::vector<ToRead> files, std::vector<FoundFile> all, std:
   stop_ = stop;
   for (const ToRead& each : files_) {
     InputFile input{each.file.absolute, each.file.path, each.skip};
-    Seen seen{each.file.absolute, {}};
-    if (::stat(seen.path.c_str(), &seen.info) != 0) return FromErrno("cannot read " + seen.path, errno);
+    Seen seen = TRY(Look(each.file.absolute));
     if (each.upto >= 0) {
       input.path = TRY(StagePrefix(each, stop));
     } else {
@@ -79,7 +80,8 @@ Result<std::optional<Sql>> Reading::Rejects(Session& session) {
   return scan_->Rejects(session, stop_);
 }
 
-Result<std::optional<Schema>> Reading::Describe(Session& session, const std::vector<FoundFile>& files,
+Result<std::optional<Schema>> Reading::Describe(Session& session,
+                                                const std::vector<FoundFile>& files,
                                                 std::stop_token stop) {
   Schema schema = TRY(ShapeOf(session, files, format_, state_folder_, stop)).schema;
   schema.columns.push_back({kSourceFile, {TypeKind::kVarchar}});
@@ -98,22 +100,26 @@ SourceInfo Reading::Info() const {
 
 void Reading::Close() {
   scan_.reset();
-  std::error_code ignored;   // what stays is swept at the next Open
+  std::error_code ignored;  // what stays is swept at the next Open
   fs::remove_all(scratch_, ignored);
   files_.clear();
   inputs_.clear();
   seen_.clear();
 }
 
+Result<Reading::Seen> Reading::Look(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) return FromErrno("cannot read " + path, errno);
+  int64_t modified = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  return Seen{path, info.st_size, static_cast<int64_t>(info.st_ino), modified};
+}
+
 Status Reading::CheckUnchanged() const {
   for (const Seen& seen : seen_) {
-    struct stat now;
-    bool there = ::stat(seen.path.c_str(), &now) == 0;
-    if (there && now.st_size == seen.info.st_size && now.st_ino == seen.info.st_ino &&
-        now.st_mtim.tv_sec == seen.info.st_mtim.tv_sec && now.st_mtim.tv_nsec == seen.info.st_mtim.tv_nsec) {
-      continue;
-    }
-    return {Code::kUnavailable, seen.path + (there ? " changed" : " was removed") + " while it was read",
+    Result<Seen> now = Look(seen.path);
+    if (now.ok() && *now == seen) continue;
+    return {Code::kUnavailable,
+            seen.path + (now.ok() ? " changed" : " was removed") + " while it was read",
             "it is taken again with the next attempt"};
   }
   return Status::Ok();
@@ -133,8 +139,10 @@ Result<std::string> Reading::StagePrefix(const ToRead& file, std::stop_token sto
   for (int64_t left = file.upto; left > 0 && status.ok();) {
     size_t wanted = static_cast<size_t>(std::min<int64_t>(left, kPiece));
     Result<size_t> got = reader->Read(piece.data(), wanted);
-    if (!got.ok()) status = got.status();
-    else if (*got == 0) status = {Code::kUnavailable, file.file.absolute + " changed while it was read"};
+    if (!got.ok())
+      status = got.status();
+    else if (*got == 0)
+      status = {Code::kUnavailable, file.file.absolute + " changed while it was read"};
     else if (::write(out, piece.data(), *got) != static_cast<ssize_t>(*got)) {
       status = FromErrno("cannot write " + path, errno);
     } else {
@@ -150,12 +158,14 @@ Result<std::string> Reading::StagePrefix(const ToRead& file, std::stop_token sto
 // What killed processes left of this reader.
 void Reading::SweepScratch() const {
   std::error_code error;
-  for (fs::directory_iterator it(state_folder_ + "/staging", error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(state_folder_ + "/staging", error), end; !error && it != end;
+       it.increment(error)) {
     std::string name = it->path().filename().string();
     if (!name.starts_with(scratch_prefix_)) continue;
     pid_t process = std::atoi(name.c_str() + scratch_prefix_.size());
     std::error_code ignored;
-    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) fs::remove_all(it->path(), ignored);
+    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH)
+      fs::remove_all(it->path(), ignored);
   }
 }
 

@@ -1,8 +1,6 @@
 // Reads a list of files through the engine: the part that the sources of files have in common.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,13 +39,15 @@ class Reading {
   Result<std::optional<Schema>> Describe(Session& session, const std::vector<FoundFile>& files,
                                          std::stop_token stop);
   SourceInfo Info() const;
-  void Close();   // removes what was staged
+  void Close();  // removes what was staged
 
  private:
   struct Seen {
     std::string path;
-    struct stat info;
+    int64_t size = 0, inode = 0, modified = 0;  // bytes, -, nanoseconds
+    bool operator==(const Seen&) const = default;
   };
+  static Result<Seen> Look(const std::string& path);
   Status CheckUnchanged() const;
   Result<std::string> StagePrefix(const ToRead& file, std::stop_token stop);
   void SweepScratch() const;

@@ -19,13 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Rows are written aside, beside their place, and put there by a rename. What was committed last is remembered
-// in a hidden file next to it. Killed between the two, the commit comes again, with the same rows, under the same
-// name: so one id counts once.
+// Rows are written aside, beside their place, and put there by a rename. What was committed last is
+// remembered in a hidden file next to it. Killed between the two, the commit comes again, with the
+// same rows, under the same name: so one id counts once.
 class FileSink final : public Sink {
  public:
   FileSink(SinkConfig config, ConnectContext& context)
-      : config_(std::move(config)), task_(context.task),
+      : config_(std::move(config)),
+        task_(context.task),
         path_((fs::path(context.folder) / config_.path).lexically_normal()),
         storage_(OpenLocalStorage(path_.parent_path().string())),
         id_(Sha256Hex(task_ + "\n" + config_.path).substr(0, 12)) {}
@@ -33,9 +34,10 @@ class FileSink final : public Sink {
   ~FileSink() override { Discard(); }
 
   Status Probe(std::stop_token) override {
-    fs::path folder = path_.parent_path();   // or the first of those above it that is there
+    fs::path folder = path_.parent_path();  // or the first of those above it that is there
     std::error_code error;
-    while (folder.has_parent_path() && folder != folder.parent_path() && !fs::exists(folder, error)) {
+    while (folder.has_parent_path() && folder != folder.parent_path() &&
+           !fs::exists(folder, error)) {
       folder = folder.parent_path();
     }
     if (::access(folder.c_str(), W_OK | X_OK) == 0) return Status::Ok();
@@ -60,7 +62,8 @@ class FileSink final : public Sink {
     SweepAside();
     refresh_ = intent.refresh;
     TRY(storage_->MakeFolder(""));
-    std::string name = "." + path_.filename().string() + "." + id_ + "-" + std::to_string(::getpid()) + ".tmp";
+    std::string name =
+        "." + path_.filename().string() + "." + id_ + "-" + std::to_string(::getpid()) + ".tmp";
     aside_ = std::move(name);
     return Status::Ok();
   }
@@ -72,7 +75,8 @@ class FileSink final : public Sink {
   Result<WriteCount> WriteFrom(Session& session, const Sql& rows, std::stop_token stop) override {
     if (aside_.empty()) return Internal("WriteFrom before Open");
     WriteCount count;
-    count.rows = TRY(session.WriteFile(rows, storage_->Uri(aside_), EngineFormat(config_), Options(), stop));
+    count.rows =
+        TRY(session.WriteFile(rows, storage_->Uri(aside_), EngineFormat(config_), Options(), stop));
     TRY(storage_->Sync({aside_}));
     count.bytes = TRY(storage_->Stat(aside_)).size;
     written_ = true;
@@ -92,9 +96,12 @@ class FileSink final : public Sink {
     TRY(storage_->Rename(aside_, name));
     TRY(Failpoint("file.rename.after"));
     written_ = false;
-    Json json = {{"task", commit.id.task}, {"sequence", commit.id.sequence}, {"file", name},
+    Json json = {{"task", commit.id.task},
+                 {"sequence", commit.id.sequence},
+                 {"file", name},
                  {"position", commit.position}};
-    TRY(storage_->Put(MemoryPath(), json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
+    TRY(storage_->Put(MemoryPath(),
+                      json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
     return Failpoint("file.remember.after");
   }
 
@@ -120,7 +127,8 @@ class FileSink final : public Sink {
   std::map<std::string, std::string> Options() const {
     std::map<std::string, std::string> options;
     if (config_.format == SinkFormat::kCsv) {
-      options = {{"header", config_.header ? "true" : "false"}, {"delimiter", config_.delimiter},
+      options = {{"header", config_.header ? "true" : "false"},
+                 {"delimiter", config_.delimiter},
                  {"nullstr", config_.null_text}};
     }
     bool parquet = config_.format == SinkFormat::kParquet;
@@ -135,7 +143,8 @@ class FileSink final : public Sink {
   // Everything is read again: what earlier commits of this task brought goes.
   Status RemoveEarlier(const std::string& except) {
     std::error_code error;
-    for (fs::directory_iterator it(path_.parent_path(), error), end; !error && it != end; it.increment(error)) {
+    for (fs::directory_iterator it(path_.parent_path(), error), end; !error && it != end;
+         it.increment(error)) {
       std::string name = it->path().filename().string();
       if (name.starts_with(PartPrefix()) && name != except) TRY(storage_->Remove(name));
     }
@@ -143,7 +152,8 @@ class FileSink final : public Sink {
   }
 
   void Discard() {
-    if (!aside_.empty()) (void)storage_->Remove(aside_).ok();   // what stays is swept at the next Open
+    if (!aside_.empty())
+      (void)storage_->Remove(aside_).ok();  // what stays is swept at the next Open
     aside_.clear();
     written_ = false;
   }
@@ -152,22 +162,24 @@ class FileSink final : public Sink {
   void SweepAside() {
     std::string mark = "." + id_ + "-";
     std::error_code error;
-    for (fs::directory_iterator it(path_.parent_path(), error), end; !error && it != end; it.increment(error)) {
+    for (fs::directory_iterator it(path_.parent_path(), error), end; !error && it != end;
+         it.increment(error)) {
       std::string name = it->path().filename().string();
       size_t at = name.rfind(mark);
       if (!name.starts_with('.') || !name.ends_with(".tmp") || at == name.npos) continue;
       pid_t process = std::atoi(name.c_str() + at + mark.size());
-      if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) (void)storage_->Remove(name).ok();
+      if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH)
+        (void)storage_->Remove(name).ok();
     }
   }
 
   const SinkConfig config_;
   const std::string task_;
-  const fs::path path_;                      // absolute
-  const std::unique_ptr<Storage> storage_;   // its folder
-  const std::string id_;                     // of this task's writing to this path
+  const fs::path path_;                     // absolute
+  const std::unique_ptr<Storage> storage_;  // its folder
+  const std::string id_;                    // of this task's writing to this path
   bool refresh_ = false;
-  std::string aside_;                        // name in the folder; "" before Open
+  std::string aside_;  // name in the folder; "" before Open
   bool written_ = false;
 };
 

@@ -20,15 +20,16 @@ struct SinkConfig {
   SinkFormat format = SinkFormat::kAuto;
   SinkCompression compression = SinkCompression::kAuto;
   bool header = true;
-  std::string delimiter;        // "": by format: a tab for .tsv, else a comma
-  std::string null_text;        // of CSV
+  std::string delimiter;  // "": by format: a tab for .tsv, else a comma
+  std::string null_text;  // of CSV
 };
 
 Spec<SinkConfig> SinkSpec();
 SinkTraits TraitsOf(const SinkConfig& config);
 Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, ConnectContext& context);
 
-// With nothing left to `auto`. Formats are named by the path's ending; a path that ends in '/' is a folder of CSV.
+// With nothing left to `auto`. Formats are named by the path's ending; a path that ends in '/' is a
+// folder of CSV.
 SinkConfig Decided(const SinkConfig& config);
 // "csv" ".csv.gz": as the engine and the file's name say it. Precondition: Decided.
 std::string EngineFormat(const SinkConfig& config);
@@ -50,8 +51,8 @@ struct EnumNames<file::SinkMode> {
 template <>
 struct EnumNames<file::SinkFormat> {
   static constexpr std::pair<std::string_view, file::SinkFormat> kAll[] = {
-      {"auto", file::SinkFormat::kAuto},     {"csv", file::SinkFormat::kCsv},
-      {"json", file::SinkFormat::kJson},     {"ndjson", file::SinkFormat::kNdjson},
+      {"auto", file::SinkFormat::kAuto},       {"csv", file::SinkFormat::kCsv},
+      {"json", file::SinkFormat::kJson},       {"ndjson", file::SinkFormat::kNdjson},
       {"parquet", file::SinkFormat::kParquet},
   };
 };

@@ -13,7 +13,8 @@ class FileSinkTest : public ConnectTest {
     session_ = *engine_->Open("test");
   }
 
-  Status WriteRows(const SinkConfig& config, const std::string& sql, int64_t sequence, WriteIntent intent = {}) {
+  Status WriteRows(const SinkConfig& config, const std::string& sql, int64_t sequence,
+                   WriteIntent intent = {}) {
     ConnectContext context = Context();
     std::unique_ptr<Sink> sink = TRY(MakeSink(config, context));
     TRY(sink->Open({}, intent, {}));
@@ -60,9 +61,11 @@ TEST_F(FileSinkTest, AFolderGetsAFileACommitAndOneIdCountsOnce) {
 
 TEST_F(FileSinkTest, FormatsAndCompression) {
   for (std::string name : {"a.tsv", "a.csv.gz", "a.json", "a.ndjson.zst", "a.parquet"}) {
-    Status status = WriteRows({.path = name}, "SELECT 1 AS a, 'é' AS b UNION ALL SELECT 2, NULL", 1);
+    Status status =
+        WriteRows({.path = name}, "SELECT 1 AS a, 'é' AS b UNION ALL SELECT 2, NULL", 1);
     ASSERT_TRUE(status.ok()) << name << ": " << status.ToString();
-    auto rows = session_->Collect({"SELECT count(*), count(b), sum(a) FROM " + SqlLiteral(Path(name))}, {});
+    auto rows =
+        session_->Collect({"SELECT count(*), count(b), sum(a) FROM " + SqlLiteral(Path(name))}, {});
     ASSERT_TRUE(rows.ok()) << rows.status().ToString();
     EXPECT_EQ((*rows)[0][0], "2") << name;
     EXPECT_EQ((*rows)[0][1], "1") << name;
@@ -94,7 +97,8 @@ TEST_F(FileSinkTest, TheLastCommitIsRemembered) {
 TEST_F(FileSinkTest, WhatAKilledProcessLeftIsSwept) {
   SinkConfig config{.path = "out/r.csv"};
   ASSERT_TRUE(WriteRows(config, "SELECT 1 AS a", 1).ok());
-  std::string memory = std::filesystem::directory_iterator(Path("out/.millrace-commits"))->path().stem();
+  std::string memory =
+      std::filesystem::directory_iterator(Path("out/.millrace-commits"))->path().stem();
   std::string left = "out/.r.csv." + memory + "-999999999.tmp";
   Put(left, "half a ro");
   ASSERT_TRUE(WriteRows(config, "SELECT 1 AS a", 2).ok());
@@ -108,8 +112,10 @@ TEST(FileSinkConfig, FaultsAreTold) {
     return diagnostics.ToString();
   };
   EXPECT_EQ(errors("out/r.csv"), "");
-  EXPECT_NE(errors("out/r.xls").find("does not tell the format"), std::string::npos) << errors("out/r.xls");
-  EXPECT_NE(errors("{path: out/, mode: replace}").find("a folder cannot be replaced"), std::string::npos);
+  EXPECT_NE(errors("out/r.xls").find("does not tell the format"), std::string::npos)
+      << errors("out/r.xls");
+  EXPECT_NE(errors("{path: out/, mode: replace}").find("a folder cannot be replaced"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -18,21 +18,23 @@ namespace millrace::file {
 
 namespace {
 
-// Its position is the set of files taken, by content. A file that grew gives its new rows; one that has another
-// content is read whole.
+// Its position is the set of files taken, by content. A file that grew gives its new rows; one that
+// has another content is read whole.
 class FileSource final : public Source {
  public:
   FileSource(SourceConfig config, ConnectContext& context)
       : config_(std::move(config)),
         list_{context.folder, config_.path, config_.hidden},
         id_(context.task + "\n" + Join(config_.path, "\n")),
-        fingerprints_(context.state_folder + "/fingerprints/" + Sha256Hex(id_).substr(0, 16), context.env),
+        fingerprints_(context.state_folder + "/fingerprints/" + Sha256Hex(id_).substr(0, 16),
+                      context.env),
         state_folder_(context.state_folder),
         reading_(config_, context.state_folder, id_) {}
 
   Status Probe(std::stop_token stop) override {
     for (const FoundFile& file : TRY(ListFiles(list_, stop))) {
-      if (::access(file.absolute.c_str(), R_OK) != 0) return FromErrno("cannot read " + file.absolute, errno);
+      if (::access(file.absolute.c_str(), R_OK) != 0)
+        return FromErrno("cannot read " + file.absolute, errno);
     }
     return Status::Ok();
   }
@@ -80,8 +82,12 @@ class FileSource final : public Source {
     return Status::Ok();
   }
 
-  Result<std::optional<Sql>> NativeScan(Session& session) override { return reading_.Scan(session); }
-  Result<std::optional<Sql>> DecodeRejects(Session& session) override { return reading_.Rejects(session); }
+  Result<std::optional<Sql>> NativeScan(Session& session) override {
+    return reading_.Scan(session);
+  }
+  Result<std::optional<Sql>> DecodeRejects(Session& session) override {
+    return reading_.Rejects(session);
+  }
   SourceInfo Info() const override { return reading_.Info(); }
 
   Result<std::optional<Schema>> Describe(Session& session, std::stop_token stop) override {
@@ -96,20 +102,25 @@ class FileSource final : public Source {
  private:
   Result<std::vector<FoundFile>> List(bool may_be_none, std::stop_token stop) const {
     Result<std::vector<FoundFile>> found = ListFiles(list_, stop);
-    if (!found.ok() && found.code() == Code::kNotFound && may_be_none) return std::vector<FoundFile>();
+    if (!found.ok() && found.code() == Code::kNotFound && may_be_none)
+      return std::vector<FoundFile>();
     return found;
   }
 
-  // A range of now is taken anew with the next attempt; one that was planned before cannot be had any more.
+  // A range of now is taken anew with the next attempt; one that was planned before cannot be had
+  // any more.
   Status Gone(const std::string& path, const Position& end, const std::string& what) const {
     if (end == latest_) {
-      return {Code::kUnavailable, path + what + " since it was looked at", "it is taken again with the next attempt"};
+      return {Code::kUnavailable, path + what + " since it was looked at",
+              "it is taken again with the next attempt"};
     }
     return Invalid(path + what + " since this commit was planned");
   }
 
-  // The file is not what the range says: if it went on growing, what was planned is still its beginning.
-  Status OnlyTheBeginning(ToRead& each, const TakenFile& planned, const Position& end, std::stop_token stop) const {
+  // The file is not what the range says: if it went on growing, what was planned is still its
+  // beginning.
+  Status OnlyTheBeginning(ToRead& each, const TakenFile& planned, const Position& end,
+                          std::stop_token stop) const {
     bool plain = CanGrow(each.file.path, config_) && TRY(IsPlain(each.file.absolute));
     if (!plain || each.file.size < planned.size) return Gone(each.file.path, end, " changed");
     Result<std::string> hash = HashPrefix(each.file.absolute, planned.size, stop);
@@ -121,7 +132,7 @@ class FileSource final : public Source {
   }
 
   Status OnlyWhatIsNew(ToRead& each, const TakenFile& before, std::stop_token stop) const {
-    if (before.size == 0) return Status::Ok();   // nothing was in it
+    if (before.size == 0) return Status::Ok();  // nothing was in it
     if (CanGrow(each.file.path, config_) && TRY(IsPlain(each.file.absolute))) {
       if (std::optional<int64_t> skip = TRY(GrownBehind(each.file.absolute, before, stop))) {
         each.skip = *skip;
@@ -147,7 +158,7 @@ class FileSource final : public Source {
   Fingerprints fingerprints_;
   const std::string state_folder_;
   Reading reading_;
-  Position latest_;   // what Latest said last
+  Position latest_;  // what Latest said last
 };
 
 }  // namespace

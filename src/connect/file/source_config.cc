@@ -3,19 +3,24 @@
 namespace millrace::file {
 
 Spec<SourceConfig> SourceSpec() {
-  Spec<SourceConfig> spec("file source", "Files on this machine: one, a folder, or all that a glob matches.");
+  Spec<SourceConfig> spec("file source",
+                          "Files on this machine: one, a folder, or all that a glob matches.");
   spec.Field("path", &SourceConfig::path,
-             "A file, a folder (all files below it) or a glob (* ? [..] and ** across folders), or several of them; "
+             "A file, a folder (all files below it) or a glob (* ? [..] and ** across folders), or "
+             "several of them; "
              "relative to the pipeline's folder.",
              {.required = true, .min = 1, .example = "\"data/*.csv\""});
   AddFormatFields(spec);
   spec.Field("incremental", &SourceConfig::incremental, kIncrementalHelp)
       .Field("rewritten", &SourceConfig::rewritten, kRewrittenHelp)
       .Field("hidden", &SourceConfig::hidden,
-             "Take hidden files (.x, _x) and half-written ones (x.tmp, x.part, x~) of folders and globs, too.")
+             "Take hidden files (.x, _x) and half-written ones (x.tmp, x.part, x~) of folders and "
+             "globs, too.")
       .Short("path")
       .Example("All CSV files of a folder", "from: {file: \"data/*.csv\"}")
-      .Example("A dialect", "from: {file: {path: in/orders.txt, format: csv, csv: {delimiter: \";\", null: NA}}}");
+      .Example(
+          "A dialect",
+          "from: {file: {path: in/orders.txt, format: csv, csv: {delimiter: \";\", null: NA}}}");
   return spec;
 }
 

@@ -28,11 +28,14 @@ Result<std::unique_ptr<Source>> MakeSource(const SourceConfig& config, ConnectCo
 
 // For the fields that every source of files has.
 inline constexpr const char* kIncrementalHelp =
-    "Take only files that are new, and the new rows of files that grew. Default: yes where the task keeps what it "
+    "Take only files that are new, and the new rows of files that grew. Default: yes where the "
+    "task keeps what it "
     "wrote before.";
 inline constexpr const char* kRewrittenHelp =
-    "When a file that was taken has another content than it had, and did not just grow. replace: its earlier rows "
-    "are removed from the target, by `_source_file`; append: all its rows come once more; fail: the task fails.";
+    "When a file that was taken has another content than it had, and did not just grow. replace: "
+    "its earlier rows "
+    "are removed from the target, by `_source_file`; append: all its rows come once more; fail: "
+    "the task fails.";
 
 }  // namespace millrace::file
 

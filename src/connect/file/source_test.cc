@@ -72,15 +72,16 @@ TEST_F(FileSourceTest, ARewrittenFileIsReadWhole) {
   EXPECT_EQ(Read({.begin = first}), (Lines{"7", "8", "9"}));
   EXPECT_TRUE(info_.rewritten.empty());
   config_.rewritten = Rewritten::kFail;
-  EXPECT_EQ(Read({.begin = first}),
-            Lines{"d/a.csv has another content than when it was taken (`rewritten: replace` reads it again and "
-                  "removes its earlier rows)"});
+  EXPECT_EQ(Read({.begin = first}), Lines{"d/a.csv has another content than when it was taken "
+                                          "(`rewritten: replace` reads it again and "
+                                          "removes its earlier rows)"});
 }
 
 TEST_F(FileSourceTest, ATouchedFileIsNotNews) {
   std::string path = Put("d/a.csv", "x\n1\n");
   Position first = Latest();
-  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
+  std::filesystem::last_write_time(
+      path, std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
   EXPECT_EQ(Latest(first), first);
   EXPECT_EQ(Latest(), first);
 }
@@ -133,12 +134,16 @@ TEST_F(FileSourceTest, AFileThatChangesWhileItIsReadIsTakenAnew) {
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_NE(status.message().find("changed while it was read"), std::string::npos);
   Put("d/a.csv", "x\n7\n");
-  EXPECT_EQ(source->Open({.end = latest}, {}).code(), Code::kUnavailable) << "between looking and reading";
+  EXPECT_EQ(source->Open({.end = latest}, {}).code(), Code::kUnavailable)
+      << "between looking and reading";
 }
 
 TEST_F(FileSourceTest, CompressedFilesAndOtherFormats) {
   config_.path = {"d"};
-  ASSERT_TRUE(session_->WriteFile({"SELECT 1 AS x"}, Put("d/a.csv.gz", ""), "csv", {{"compression", "gzip"}}, {}).ok());
+  ASSERT_TRUE(session_
+                  ->WriteFile({"SELECT 1 AS x"}, Put("d/a.csv.gz", ""), "csv",
+                              {{"compression", "gzip"}}, {})
+                  .ok());
   EXPECT_EQ(Read({}, "x, _source_file"), Lines{"1|d/a.csv.gz"});
   std::filesystem::remove(Path("d/a.csv.gz"));
   Put("d/a.jsonl", "{\"x\": 1, \"y\": null}\n{\"x\": 2, \"y\": \"b\"}\n");
@@ -148,9 +153,13 @@ TEST_F(FileSourceTest, CompressedFilesAndOtherFormats) {
 TEST_F(FileSourceTest, ACompressedFileWithMoreIsARewrite) {
   config_.path = {"d/a.csv.gz"};
   std::string path = Put("d/a.csv.gz", "");
-  ASSERT_TRUE(session_->WriteFile({"SELECT 1 AS x"}, path, "csv", {{"compression", "gzip"}}, {}).ok());
+  ASSERT_TRUE(
+      session_->WriteFile({"SELECT 1 AS x"}, path, "csv", {{"compression", "gzip"}}, {}).ok());
   Position first = Latest();
-  ASSERT_TRUE(session_->WriteFile({"SELECT range AS x FROM range(3)"}, path, "csv", {{"compression", "gzip"}}, {}).ok());
+  ASSERT_TRUE(session_
+                  ->WriteFile({"SELECT range AS x FROM range(3)"}, path, "csv",
+                              {{"compression", "gzip"}}, {})
+                  .ok());
   EXPECT_EQ(Read({.begin = first}), (Lines{"0", "1", "2"}));
   EXPECT_EQ(info_.rewritten, Lines{"d/a.csv.gz"});
 }
@@ -169,7 +178,8 @@ TEST_F(FileSourceTest, EmptyFiles) {
 }
 
 TEST_F(FileSourceTest, PathsOfAnyBytesComeThroughAPosition) {
-  FileSet files = {{"d/a b\\c\n.csv", {3, std::string(64, 'a')}}, {"d/\xff.csv", {0, std::string(64, 'b')}}};
+  FileSet files = {{"d/a b\\c\n.csv", {3, std::string(64, 'a')}},
+                   {"d/\xff.csv", {0, std::string(64, 'b')}}};
   auto back = ParseFileSet(ToPosition(files));
   ASSERT_TRUE(back.ok()) << back.status().ToString();
   EXPECT_EQ(*back, files);
@@ -179,7 +189,8 @@ TEST_F(FileSourceTest, PathsOfAnyBytesComeThroughAPosition) {
 TEST_F(FileSourceTest, ThousandsOfKnownFilesAreLookedAtFast) {
   for (int i = 0; i < 3000; ++i) {
     std::string path = Put("d/" + std::to_string(i) + ".csv", "x\n" + std::to_string(i) + "\n");
-    std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    std::filesystem::last_write_time(
+        path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
   }
   Position first = Latest();
   auto begin = std::chrono::steady_clock::now();

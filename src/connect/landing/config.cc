@@ -6,7 +6,8 @@ namespace millrace::landing {
 
 Spec<SourceConfig> SourceSpec() {
   Spec<SourceConfig> spec("landing source", "Files that were landed, read as they came.");
-  spec.Field("path", &SourceConfig::path, "The landing, then a file or a glob of its files; without one, all of them.",
+  spec.Field("path", &SourceConfig::path,
+             "The landing, then a file or a glob of its files; without one, all of them.",
              {.required = true, .example = "\"orders/*.csv.gz\""});
   AddFormatFields(spec);
   spec.Field("incremental", &SourceConfig::incremental, file::kIncrementalHelp)
@@ -27,15 +28,18 @@ Spec<SinkConfig> SinkSpec() {
       .Short("name")
       .Example("Keep what comes", "from: {file: \"in/*.csv.gz\"}\nto: {landing: orders}")
       .Require([](const SinkConfig& config) { return CheckName(config.name).ok(); },
-               "'name' must be made of letters, digits, '_', '-' and '.'",
-               "write it like orders");
+               "'name' must be made of letters, digits, '_', '-' and '.'", "write it like orders");
 }
 
 SourceTraits TraitsOf(const SourceConfig& config) {
-  return {.reads = FolderOf(LandingOf(config)), .incremental = config.incremental, .can_be_incremental = true};
+  return {.reads = FolderOf(LandingOf(config)),
+          .incremental = config.incremental,
+          .can_be_incremental = true};
 }
 
-std::string LandingOf(const SourceConfig& config) { return config.path.substr(0, config.path.find('/')); }
+std::string LandingOf(const SourceConfig& config) {
+  return config.path.substr(0, config.path.find('/'));
+}
 
 std::string PatternOf(const SourceConfig& config) {
   size_t slash = config.path.find('/');

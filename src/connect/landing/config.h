@@ -13,7 +13,7 @@
 namespace millrace::landing {
 
 struct SourceConfig : FormatConfig {
-  std::string path;   // "orders/*.csv.gz": the landing, then a file or a glob of its files
+  std::string path;  // "orders/*.csv.gz": the landing, then a file or a glob of its files
   std::optional<bool> incremental;
   file::Rewritten rewritten = file::Rewritten::kReplace;
 };

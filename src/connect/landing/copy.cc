@@ -14,7 +14,7 @@ namespace millrace::landing {
 
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;   // bytes a read
+constexpr size_t kPiece = size_t{1} << 20;  // bytes a read
 
 bool Same(const struct stat& a, const struct stat& b) {
   return a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
@@ -22,7 +22,8 @@ bool Same(const struct stat& a, const struct stat& b) {
 }
 
 Status Finish(int fd, const struct stat& original, const std::string& path) {
-  // To the microsecond, as it is recorded: the time is how a reader sees that nobody changed the file.
+  // To the microsecond, as it is recorded: the time is how a reader sees that nobody changed the
+  // file.
   timespec times[2] = {{0, UTIME_OMIT}, original.st_mtim};
   times[1].tv_nsec -= times[1].tv_nsec % 1000;
   if (::futimens(fd, times) != 0) return FromErrno("cannot set the time of " + path, errno);
@@ -62,7 +63,8 @@ Result<Copied> CopyFile(const std::string& from, const std::string& to, std::sto
   }
   if (copies) TRY(Finish(out.get(), after, to));
   copied.sha256 = hash.Hex();
-  copied.modified = Time(std::chrono::seconds(after.st_mtim.tv_sec) + Micros(after.st_mtim.tv_nsec / 1000));
+  copied.modified =
+      Time(std::chrono::seconds(after.st_mtim.tv_sec) + Micros(after.st_mtim.tv_nsec / 1000));
   return copied;
 }
 

@@ -12,8 +12,8 @@ namespace millrace::landing {
 
 struct Copied {
   std::string sha256;
-  int64_t size = 0;   // bytes
-  Time modified;      // of the original; the copy has it too
+  int64_t size = 0;  // bytes
+  Time modified;     // of the original; the copy has it too
 };
 
 // `to` must not exist; an empty `to` only reads. kUnavailable when the file changed meanwhile.

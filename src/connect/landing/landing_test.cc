@@ -10,7 +10,8 @@ namespace {
 class LandingTest : public ConnectTest {
  protected:
   // One commit, as run/ makes it.
-  Status Land(const std::vector<std::string>& paths, int64_t sequence, const std::string& task = "test/task") {
+  Status Land(const std::vector<std::string>& paths, int64_t sequence,
+              const std::string& task = "test/task") {
     ConnectContext context = Context(task);
     std::unique_ptr<Sink> sink = TRY(MakeSink({"in"}, context));
     TRY(sink->Open({}, {}, {}));
@@ -26,7 +27,8 @@ class LandingTest : public ConnectTest {
 
 TEST_F(LandingTest, KeepsBytesNameAndTime) {
   std::string path = Put("data/a.csv", "x\n1\n");
-  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(5));
+  std::filesystem::last_write_time(
+      path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(5));
   ASSERT_TRUE(Land({path}, 1).ok());
   EXPECT_EQ(Get("lake/landing/in/a.csv"), "x\n1\n");
   EXPECT_FALSE(Has("lake/landing/in/.staging"));
@@ -44,7 +46,7 @@ TEST_F(LandingTest, KeepsBytesNameAndTime) {
 TEST_F(LandingTest, UnchangedContentIsNotLandedTwice) {
   std::string path = Put("a.csv", "x\n1\n");
   ASSERT_TRUE(Land({path}, 1).ok());
-  Put("a.csv", "x\n1\n");   // another time, the same content
+  Put("a.csv", "x\n1\n");  // another time, the same content
   ASSERT_TRUE(Land({path}, 2).ok());
   EXPECT_EQ(Now().files.at("a.csv").size(), 1u);
   EXPECT_FALSE(Has("lake/landing/in/.versions/" + Sha256Hex("x\n1\n") + "-a.csv"));
@@ -55,7 +57,7 @@ TEST_F(LandingTest, EarlierVersionsAreKeptForReplays) {
   ASSERT_TRUE(Land({path}, 1).ok());
   Put("a.csv", "two!");
   ASSERT_TRUE(Land({path}, 2).ok());
-  Put("a.csv", "one");   // back to what it was
+  Put("a.csv", "one");  // back to what it was
   ASSERT_TRUE(Land({path}, 3).ok());
   EXPECT_EQ(Get("lake/landing/in/a.csv"), "one");
   std::vector<LandedFile> versions = Now().files.at("a.csv");

@@ -35,12 +35,18 @@ int64_t VersionOf(std::string_view path) {
 std::string ToText(const Manifest& manifest) {
   Json files = Json::array();
   for (const LandedFile& file : manifest.files) {
-    files.push_back({{"file", file.file}, {"sha256", file.sha256}, {"size", file.size},
-                     {"modified", FormatTime(file.modified)}, {"from", file.from}});
+    files.push_back({{"file", file.file},
+                     {"sha256", file.sha256},
+                     {"size", file.size},
+                     {"modified", FormatTime(file.modified)},
+                     {"from", file.from}});
   }
-  Json json = {{"landing", manifest.landing_id}, {"task", manifest.commit.task},
-               {"sequence", manifest.commit.sequence}, {"run", manifest.run},
-               {"landed", FormatTime(manifest.landed)}, {"position", manifest.position},
+  Json json = {{"landing", manifest.landing_id},
+               {"task", manifest.commit.task},
+               {"sequence", manifest.commit.sequence},
+               {"run", manifest.run},
+               {"landed", FormatTime(manifest.landed)},
+               {"position", manifest.position},
                {"files", std::move(files)}};
   // A name need not be UTF-8: what is not is kept readable rather than refused.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -86,7 +92,8 @@ const LandedFile* Contents::Newest(const std::string& file) const {
 Status CheckName(std::string_view name) {
   bool plain = !name.empty() && name.front() != '.' && name.size() <= 200;
   for (char c : name) {
-    plain = plain && (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.');
+    plain =
+        plain && (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.');
   }
   if (plain) return Status::Ok();
   return Invalid("'" + std::string(name) + "' is not a name for a landing",

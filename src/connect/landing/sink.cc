@@ -43,13 +43,16 @@ class Lock {
   int fd_;
 };
 
-// A commit: new content goes durably to .versions under its hash, then the manifest is put, then the files get
-// their names. Killed before the manifest, what lies in .versions is nobody's and is used when the commit comes
-// again; killed after it, the names are put right by whoever comes next, and readers find the content by hash.
+// A commit: new content goes durably to .versions under its hash, then the manifest is put, then
+// the files get their names. Killed before the manifest, what lies in .versions is nobody's and is
+// used when the commit comes again; killed after it, the names are put right by whoever comes next,
+// and readers find the content by hash.
 class LandingSink final : public Sink {
  public:
   LandingSink(std::string name, ConnectContext& context)
-      : name_(std::move(name)), context_(context), lake_(context.lake.storage()),
+      : name_(std::move(name)),
+        context_(context),
+        lake_(context.lake.storage()),
         folder_(FolderOf(name_)) {}
 
   ~LandingSink() override { RemoveStaged(); }
@@ -61,7 +64,8 @@ class LandingSink final : public Sink {
 
   Result<std::optional<Committed>> LastCommit(std::string_view task, std::stop_token) override {
     Contents contents = TRY(Load(lake_, name_));
-    // A commit that was killed while its files got their names is seen through here: nobody else will.
+    // A commit that was killed while its files got their names is seen through here: nobody else
+    // will.
     if (contents.version > 0 && AnyPending(contents)) {
       Lock lock = TRY(TakeLock());
       TRY(PutInPlace(contents));
@@ -83,9 +87,10 @@ class LandingSink final : public Sink {
 
   bool TakesRows() const override { return false; }
 
-  Result<WriteCount> TakeFiles(const std::vector<std::string>& paths, std::stop_token stop) override {
+  Result<WriteCount> TakeFiles(const std::vector<std::string>& paths,
+                               std::stop_token stop) override {
     Contents contents = TRY(Load(lake_, name_));
-    std::map<std::string, std::string> taken;   // name → where it came from
+    std::map<std::string, std::string> taken;  // name → where it came from
     for (const std::string& path : paths) {
       std::string file = fs::path(path).filename().string();
       auto [other, first] = taken.emplace(file, path);
@@ -94,7 +99,8 @@ class LandingSink final : public Sink {
     WriteCount count;
     for (const auto& [file, path] : taken) {
       const LandedFile* before = contents.Newest(file);
-      if (before && before->from != FromOf(path)) return NameTaken(file, FromOf(path), before->from);
+      if (before && before->from != FromOf(path))
+        return NameTaken(file, FromOf(path), before->from);
       TRY(TakeFile(file, path, before, stop));
     }
     for (const LandedFile& file : staged_) count.bytes += file.size;
@@ -120,7 +126,8 @@ class LandingSink final : public Sink {
   std::string Target() const override { return folder_; }
 
  private:
-  Status NameTaken(const std::string& file, const std::string& one, const std::string& other) const {
+  Status NameTaken(const std::string& file, const std::string& one,
+                   const std::string& other) const {
     return Invalid("landing '" + name_ + "' keeps files by name, and there are two named " + file +
                        ": " + one + " and " + other,
                    "land them into landings of their own");
@@ -139,7 +146,7 @@ class LandingSink final : public Sink {
     auto size = fs::file_size(path, error);
     if (before && !error && static_cast<int64_t>(size) == before->size) {
       Copied read = TRY(CopyFile(path, "", stop));
-      if (read.sha256 == before->sha256) return Status::Ok();   // not landed twice
+      if (read.sha256 == before->sha256) return Status::Ok();  // not landed twice
     }
     std::string staging = StagingFolder() + "/" + std::to_string(staged_.size());
     TRY(lake_.MakeFolder(StagingFolder()));
@@ -210,11 +217,12 @@ class LandingSink final : public Sink {
     for (auto each = versions.rbegin() + 1; each < versions.rend(); ++each) {
       if (there.size != each->size || there.modified != each->modified) continue;
       std::string aside = lake_.Uri(VersionPath(name_, *each));
-      if (::link(lake_.Uri(place).c_str(), aside.c_str()) == 0 || errno == EEXIST) return Status::Ok();
+      if (::link(lake_.Uri(place).c_str(), aside.c_str()) == 0 || errno == EEXIST)
+        return Status::Ok();
       if (errno != EPERM && errno != EOPNOTSUPP) return FromErrno("cannot keep " + aside, errno);
-      return lake_.Rename(place, VersionPath(name_, *each));   // a file system without hard links
+      return lake_.Rename(place, VersionPath(name_, *each));  // a file system without hard links
     }
-    return Status::Ok();   // put there by somebody else: not ours to keep
+    return Status::Ok();  // put there by somebody else: not ours to keep
   }
 
   // One a task and process, so that what a killed one left can be told from what is at work.
@@ -224,9 +232,9 @@ class LandingSink final : public Sink {
   }
 
   void RemoveStaged() {
-    std::error_code ignored;   // what stays is swept at the next Open
+    std::error_code ignored;  // what stays is swept at the next Open
     fs::remove_all(lake_.Uri(StagingFolder()), ignored);
-    fs::remove(lake_.Uri(folder_ + "/.staging"), ignored);   // if it is empty now
+    fs::remove(lake_.Uri(folder_ + "/.staging"), ignored);  // if it is empty now
     staged_.clear();
   }
 
@@ -236,7 +244,8 @@ class LandingSink final : public Sink {
     for (const std::string& each : *folders) {
       if (!each.starts_with(StagingPrefix())) continue;
       pid_t process = std::atoi(each.c_str() + StagingPrefix().size());
-      bool alive = process == ::getpid() || (process > 0 && (::kill(process, 0) == 0 || errno == EPERM));
+      bool alive =
+          process == ::getpid() || (process > 0 && (::kill(process, 0) == 0 || errno == EPERM));
       std::error_code ignored;
       if (!alive) fs::remove_all(lake_.Uri(folder_ + "/.staging/" + each), ignored);
     }
@@ -246,7 +255,7 @@ class LandingSink final : public Sink {
   ConnectContext& context_;
   Storage& lake_;
   const std::string folder_;
-  std::vector<LandedFile> staged_;   // the n-th lies in the staging folder as "n"
+  std::vector<LandedFile> staged_;  // the n-th lies in the staging folder as "n"
 };
 
 }  // namespace

@@ -40,11 +40,14 @@ const LandedFile* At(const std::vector<LandedFile>& versions, int64_t manifest) 
   return nullptr;
 }
 
-// Its position is the manifest that brought the newest of its files, so that what else lands does not move it.
+// Its position is the manifest that brought the newest of its files, so that what else lands does
+// not move it.
 class LandingSource final : public Source {
  public:
   LandingSource(SourceConfig config, ConnectContext& context)
-      : config_(std::move(config)), name_(LandingOf(config_)), pattern_(PatternOf(config_)),
+      : config_(std::move(config)),
+        name_(LandingOf(config_)),
+        pattern_(PatternOf(config_)),
         lake_(context.lake.storage()),
         reading_(config_, context.state_folder, context.task + "\n" + config_.path) {}
 
@@ -53,7 +56,8 @@ class LandingSource final : public Source {
   Result<Position> Latest(const std::optional<Position>&, std::stop_token) override {
     Contents contents = TRY(LoadMatching());
     int64_t newest = 0;
-    for (const auto& [name, versions] : contents.files) newest = std::max(newest, versions.back().version);
+    for (const auto& [name, versions] : contents.files)
+      newest = std::max(newest, versions.back().version);
     return Place{newest, contents.landing_id}.ToPosition();
   }
 
@@ -91,8 +95,12 @@ class LandingSource final : public Source {
     return Status::Ok();
   }
 
-  Result<std::optional<Sql>> NativeScan(Session& session) override { return reading_.Scan(session); }
-  Result<std::optional<Sql>> DecodeRejects(Session& session) override { return reading_.Rejects(session); }
+  Result<std::optional<Sql>> NativeScan(Session& session) override {
+    return reading_.Scan(session);
+  }
+  Result<std::optional<Sql>> DecodeRejects(Session& session) override {
+    return reading_.Rejects(session);
+  }
   SourceInfo Info() const override { return reading_.Info(); }
 
   Result<std::optional<Schema>> Describe(Session& session, std::stop_token stop) override {
@@ -111,22 +119,27 @@ class LandingSource final : public Source {
     if (contents.version == 0) {
       std::string closest = Closest(name_, TRY(Landings(lake_)));
       return NotFound("nothing was landed in '" + name_ + "' yet",
-                      closest.empty() ? "a task with `to: {landing: " + name_ + "}` brings files there"
-                                      : "did you mean '" + closest + "'?");
+                      closest.empty()
+                          ? "a task with `to: {landing: " + name_ + "}` brings files there"
+                          : "did you mean '" + closest + "'?");
     }
     std::vector<std::string> names;
     for (const auto& [name, versions] : contents.files) names.push_back(name);
-    std::erase_if(contents.files, [&](const auto& each) { return !GlobMatch(pattern_, each.first); });
+    std::erase_if(contents.files,
+                  [&](const auto& each) { return !GlobMatch(pattern_, each.first); });
     if (!contents.files.empty()) return contents;
     std::string closest = Closest(pattern_, names);
-    std::string there = names.empty() ? "it has no files" : "it has " + names.front() + (names.size() > 1 ? " and others" : "");
+    std::string there = names.empty()
+                            ? "it has no files"
+                            : "it has " + names.front() + (names.size() > 1 ? " and others" : "");
     return NotFound("no file of landing '" + name_ + "' matches '" + pattern_ + "'",
                     closest.empty() ? there : "did you mean '" + closest + "'?");
   }
 
   Result<FoundFile> Find(const Contents& contents, const LandedFile& landed) {
     std::string path = TRY(Locate(lake_, name_, contents, landed));
-    return FoundFile{FolderOf(name_) + "/" + landed.file, lake_.Uri(path), landed.size, landed.modified};
+    return FoundFile{FolderOf(name_) + "/" + landed.file, lake_.Uri(path), landed.size,
+                     landed.modified};
   }
 
   Result<std::vector<FoundFile>> Newest() {
@@ -140,7 +153,7 @@ class LandingSource final : public Source {
 
   Status OnlyWhatIsNew(file::ToRead& each, const Contents& contents, const LandedFile& before,
                        std::stop_token stop) {
-    if (before.size == 0) return Status::Ok();   // nothing was in it
+    if (before.size == 0) return Status::Ok();  // nothing was in it
     if (file::CanGrow(each.file.path, config_)) {
       FoundFile earlier = TRY(Find(contents, before));
       std::optional<int64_t> skip =

@@ -52,22 +52,27 @@ Spec<SinkConfig> SinkSpec() {
              {.choices = {"zstd", "snappy", "lz4", "gzip", "none"}})
       .Field("retention", &SinkConfig::retention,
              "How long files of earlier versions are kept from vacuum, so that the versions can "
-             "be read.", {.example = "30d"})
+             "be read.",
+             {.example = "30d"})
       .Field("properties", &SinkConfig::properties, "Delta table properties to set.",
              {.example = "{delta.appendOnly: 'true'}"})
       .Short("name")
       .Example("A table", "to: {table: silver.orders}")
       .Example("Updated by key", "to: {table: {name: silver.orders, mode: merge, key: order_id}}")
       .Require(HasTableName<SinkConfig>, kNameRule, "write it like silver.orders")
-      .Require([](const SinkConfig& config) {
-        bool keyed = config.mode == Mode::kMerge || config.mode == Mode::kDeleteInsert;
-        return !keyed || !config.key.empty();
-      }, "modes merge and delete_insert need a 'key'", "add `key: [column]`")
-      .Require([](const SinkConfig& config) {
-        bool keyed = config.mode == Mode::kMerge || config.mode == Mode::kDeleteInsert;
-        return keyed || config.key.empty();
-      }, "'key' has a meaning only with modes merge and delete_insert",
-         "leave 'key' out, or write `mode: merge`");
+      .Require(
+          [](const SinkConfig& config) {
+            bool keyed = config.mode == Mode::kMerge || config.mode == Mode::kDeleteInsert;
+            return !keyed || !config.key.empty();
+          },
+          "modes merge and delete_insert need a 'key'", "add `key: [column]`")
+      .Require(
+          [](const SinkConfig& config) {
+            bool keyed = config.mode == Mode::kMerge || config.mode == Mode::kDeleteInsert;
+            return keyed || config.key.empty();
+          },
+          "'key' has a meaning only with modes merge and delete_insert",
+          "leave 'key' out, or write `mode: merge`");
 }
 
 SourceTraits TraitsOf(const SourceConfig& config) {

@@ -9,12 +9,15 @@ namespace {
 class TableSink final : public Sink {
  public:
   TableSink(const SinkConfig& config, TableName name, ConnectContext& context)
-      : config_(config), name_(std::move(name)), run_(context.run),
+      : config_(config),
+        name_(std::move(name)),
+        run_(context.run),
         table_(context.lake.Open(name_)) {}
 
   Status Probe(std::stop_token) override {
     Result<Snapshot> snapshot = table_->Load();
-    bool writable = snapshot.ok() || snapshot.code() == Code::kNotFound;   // the first write makes it
+    bool writable =
+        snapshot.ok() || snapshot.code() == Code::kNotFound;  // the first write makes it
     return writable ? Status::Ok() : snapshot.status();
   }
 
@@ -37,8 +40,10 @@ class TableSink final : public Sink {
   Result<WriteCount> WriteFrom(Session& session, const Sql& rows, std::stop_token stop) override {
     if (!write_) return Internal("WriteFrom before Open");
     WriteResult staged = TRY(write_->Stage(session, rows, stop));
-    return WriteCount{.rows = staged.rows, .bytes = staged.bytes,
-                      .discarded = write_->Discarded(), .rows_discarded = staged.rows_discarded};
+    return WriteCount{.rows = staged.rows,
+                      .bytes = staged.bytes,
+                      .discarded = write_->Discarded(),
+                      .rows_discarded = staged.rows_discarded};
   }
 
   Status Commit(const CommitInfo& commit, std::stop_token stop) override {
@@ -84,8 +89,7 @@ class TableSink final : public Sink {
 
 Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, ConnectContext& context) {
   TableName name = TRY(ParseTableName(config.name));
-  return std::unique_ptr<Sink>(
-      std::make_unique<TableSink>(config, std::move(name), context));
+  return std::unique_ptr<Sink>(std::make_unique<TableSink>(config, std::move(name), context));
 }
 
 }  // namespace millrace::table

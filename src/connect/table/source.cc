@@ -8,7 +8,8 @@ namespace millrace::table {
 
 namespace {
 
-// A version counts only within one life of the table: a table that was removed and made anew begins at 0 again.
+// A version counts only within one life of the table: a table that was removed and made anew begins
+// at 0 again.
 struct Place {
   int64_t version = 0;
   std::string table_id;
@@ -56,9 +57,8 @@ class TableSource final : public Source {
     Place begin = TRY(Place::Parse(*range.begin));
     TRY(SameTable(begin));
     if (begin.version > snapshot_->version) {
-      return Invalid(name_.ToString() + " was read up to version " +
-                         std::to_string(begin.version) + " but has only version " +
-                         std::to_string(snapshot_->version) + " now",
+      return Invalid(name_.ToString() + " was read up to version " + std::to_string(begin.version) +
+                         " but has only version " + std::to_string(snapshot_->version) + " now",
                      kReadAgain);
     }
     after_ = begin.version;
@@ -114,8 +114,8 @@ class TableSource final : public Source {
   Lake& lake_;
   const TableName name_;
   const std::unique_ptr<Table> table_;
-  std::optional<Snapshot> snapshot_;   // of the end of the opened range
-  std::optional<int64_t> after_;       // only rows that came after this version
+  std::optional<Snapshot> snapshot_;  // of the end of the opened range
+  std::optional<int64_t> after_;      // only rows that came after this version
 };
 
 }  // namespace
