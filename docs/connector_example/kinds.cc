@@ -35,7 +35,8 @@ std::vector<SinkKind> SinkKinds() {
   lines.fixed_shape = true;
   lines.read = [](World& world) {
     return "SELECT * FROM read_csv(" + SqlLiteral(world.Path("out/*.txt")) +
-           ", delim := ' ', header := false, columns := {'id': 'BIGINT', 'v': 'VARCHAR'})";
+           ", auto_detect := false, delim := ' ', header := false, columns := {'id': 'BIGINT', "
+           "'v': 'VARCHAR'})";
   };
   lines.spoil = [](World& world) { std::ofstream(world.Path("out")) << "in the way"; };
   return {lines};
