@@ -73,7 +73,7 @@ class Session {
  public:
   virtual ~Session() = default;
 
-  // Makes rows of our process readable as `name`. They are read once, and a second read is an error:
+  // Makes rows of our process readable as `name`. They are read once, a second read is an error:
   // materialize to read again. kInvalid when there is no batch at all, for then the columns are not
   // known: DefineEmpty instead.
   virtual Status Bind(std::string_view name, std::unique_ptr<RowReader> rows,

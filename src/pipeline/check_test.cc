@@ -70,7 +70,8 @@ tasks:
      to: {table: gold.days}}
   - {name: silver, sql: "SELECT *, CAST(ts AS DATE) AS day FROM bronze.orders",
      checks: [{not_null: id}], rejects: {table: silver.rejects}, to: {table: silver.orders}}
-  - {name: bronze, from: {file: {path: a.csv, columns: {id: BIGINT, amount: INTEGER, ts: TIMESTAMP}}},
+  - {name: bronze,
+     from: {file: {path: a.csv, columns: {id: BIGINT, amount: INTEGER, ts: TIMESTAMP}}},
      to: {table: bronze.orders}}
   - {name: again, sql: "SELECT id, _rule, _line FROM silver.rejects", to: {table: gold.rejects}}
 )"}),
@@ -105,7 +106,8 @@ tasks:
   - {name: c, sql: "SELECT FROM WHERE", to: {table: silver.c}}
   - {name: d, sql: SELECT * FROM bronze.order, to: {table: silver.d}}
   - {name: e, sql: SELECT next + nothing FROM silver.a, to: {table: silver.e}}
-  - {name: f, sql: "SELECT nosuch(id) AS x, amount || 1 + name AS y FROM bronze.orders", to: {table: silver.f}}
+  - {name: f, sql: "SELECT nosuch(id) AS x, amount || 1 + name AS y FROM bronze.orders",
+     to: {table: silver.f}}
 )"}),
             "p.yml:10:14: unknown column 'idd'; did you mean 'id'?\n"
             "p.yml:14:33: syntax error at or near \"WHERE\"\n"
@@ -149,34 +151,37 @@ TEST_F(CheckPipelinesTest, WarnsOfWhatRepeatsAndOfWhatIsNotRead) {
 tasks:
   - {name: a, from: {file: {path: a.csv, columns: {id: BIGINT}}}, to: {table: bronze.a}}
   - {name: b, from: {table: bronze.a}, to: {table: {name: silver.b, mode: append}}}
-  - {name: c, sql: "SELECT id, random() AS r FROM bronze.a", to: {table: {name: silver.c, mode: append}}}
-  - {name: d, from: {x: {table: bronze.a}, y: {table: bronze.a}}, sql: SELECT * FROM x, to: {table: silver.d}}
+  - {name: c, sql: "SELECT id, random() FROM bronze.a", to: {table: {name: silver.c, mode: append}}}
+  - {name: d, from: {x: {table: bronze.a}, y: {table: bronze.a}}, sql: SELECT * FROM x,
+     to: {table: silver.d}}
 )"}),
             "p.yml:4:22: warning: each run appends all rows of 'bronze.a' again; read it with "
             "`incremental: true`, or use `mode: replace` or `mode: merge`\n"
             "p.yml:5:32: warning: random() gives other values when the same rows are computed "
             "again after a failure; derive the value from the row, for example with md5() or "
             "hash()\n"
-            "p.yml:5:67: warning: each run appends all rows of 'bronze.a' again; read it with "
+            "p.yml:5:62: warning: each run appends all rows of 'bronze.a' again; read it with "
             "`incremental: true`, or use `mode: replace` or `mode: merge`\n"
             "p.yml:6:48: warning: the SQL does not read the input 'y'");
 }
 
 TEST_F(CheckPipelinesTest, DeclaredColumnsStandInAndAreCompared) {
-  EXPECT_EQ(Check({R"(name: p
+  EXPECT_EQ(
+      Check({R"(name: p
 tasks:
   - {name: a, from: {file: a.csv}, columns: {id: BIGINT, ts: TIMESTAMPTZ}, to: {table: silver.a}}
   - {name: b, sql: "SELECT id, tss FROM silver.a", to: {table: silver.b}}
-  - {name: c, sql: "SELECT id, ts FROM silver.a", columns: {id: VARCHAR, when: TIMESTAMPTZ}, to: {table: silver.c}}
+  - {name: c, sql: "SELECT id, ts FROM silver.a", columns: {id: VARCHAR, when: TIMESTAMPTZ},
+     to: {table: silver.c}}
   - {name: d, from: {file: b.csv}, to: {table: silver.d}}
   - {name: e, sql: "SELECT whatever FROM silver.d", to: {table: silver.e}}
 )"}),
-            "p.yml:4:32: unknown column 'tss'; did you mean 'ts'?\n"
-            "p.yml:5:60: column 'id' is declared as VARCHAR, but it is BIGINT; cast it in the SQL, or "
-            "declare it as it is\n"
-            "p.yml:5:60: column 'when' is declared, but the rows lack it; there are: id, ts\n"
-            "p.yml:5:60: column 'ts' is not declared; add `ts: TIMESTAMP WITH TIME ZONE`, or leave it "
-            "out of the SQL");
+      "p.yml:4:32: unknown column 'tss'; did you mean 'ts'?\n"
+      "p.yml:5:60: column 'id' is declared as VARCHAR, but it is BIGINT; cast it in the SQL, or "
+      "declare it as it is\n"
+      "p.yml:5:60: column 'when' is declared, but the rows lack it; there are: id, ts\n"
+      "p.yml:5:60: column 'ts' is not declared; add `ts: TIMESTAMP WITH TIME ZONE`, or leave it "
+      "out of the SQL");
 }
 
 TEST_F(CheckPipelinesTest, BeforeTheFirstRunTheFilesThatWillLandTell) {

@@ -183,7 +183,9 @@ TEST_F(LoadPipelineTest, ParametersHaveDefaultsAndAreGiven) {
   const char* text = R"(name: p
 params: {year: 2013, place: }
 tasks:
-  - {name: a, params: {n: 5}, sql: "SELECT ${params.year} AS y, '${params.place}' AS p, ${params.n} AS n", to: {table: x.a}}
+  - {name: a, params: {n: 5},
+     sql: "SELECT ${params.year} AS y, '${params.place}' AS p, ${params.n} AS n",
+     to: {table: x.a}}
 )";
   EXPECT_FALSE(Load(text));
   EXPECT_EQ(told_.substr(0, told_.find('\n')),

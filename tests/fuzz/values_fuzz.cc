@@ -20,7 +20,7 @@ Values TestValues() {
 }
 
 void CheckPlaces(const YamlNode& node) {
-  if (node.IsScalar() && node.scalar.size() < 500) {
+  if (node.IsScalar() && node.scalar.size() < 150) {
     for (size_t i = 0; i <= node.scalar.size(); ++i) {
       Must(node.PlaceOf(i).line >= 1, "every byte has a place");
     }

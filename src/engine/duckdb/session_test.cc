@@ -311,7 +311,8 @@ TEST_F(EngineTest, ForeignDeltaTablesAreRead) {
   std::ofstream(folder_ / "_delta_log" / "00000000000000000000.json")
       << R"({"protocol":{"minReaderVersion":1,"minWriterVersion":2}})"
       << "\n"
-      << R"({"metaData":{"id":"x","format":{"provider":"parquet","options":{}},"partitionColumns":[],)"
+      << R"({"metaData":{"id":"x","format":{"provider":"parquet","options":{}},)"
+      << R"("partitionColumns":[],)"
       << R"("configuration":{},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",)"
       << R"(\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}"}})"
       << "\n"
