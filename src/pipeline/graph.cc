@@ -124,10 +124,12 @@ void TellSharedTables(const Pipeline& pipeline, Diagnostics& diagnostics) {
         all.begin(), all.end(),
         [](const Writer& one, const Writer& other) { return one.task == other.task; });
     if (twice != all.end()) {
-      // A table knows a task's commit by its id: what comes second under it would be taken for a repetition.
-      diagnostics.Error((twice + 1)->target->place,
-                        "'" + ShortName(pipeline, *twice->task) + "' writes '" + table + "' twice",
-                        "a task has one target for a table: join the conditions, or make two tasks");
+      // A table knows a task's commit by its id: what comes second under it would be taken for a
+      // repetition.
+      diagnostics.Error(
+          (twice + 1)->target->place,
+          "'" + ShortName(pipeline, *twice->task) + "' writes '" + table + "' twice",
+          "a task has one target for a table: join the conditions, or make two tasks");
       continue;
     }
     bool replaces = std::any_of(all.begin(), all.end(), [](const Writer& writer) {
