@@ -57,8 +57,8 @@ Result<int> PrintLogs(Invocation& invocation, const std::string& run_name,
   std::vector<TaskRecord> tasks = TRY(store->Tasks(run.id));
   std::vector<std::string> names, chosen;
   for (const TaskRecord& task : tasks) {
-    names.push_back(task.task);
-    if (IsNamed(task.task, task_name)) chosen.push_back(task.task);
+    names.push_back(ShortTask(task.task));
+    if (IsNamed(ShortTask(task.task), task_name)) chosen.push_back(task.task);
   }
   if (chosen.empty()) {
     std::string closest = Closest(task_name, names);
@@ -72,7 +72,7 @@ Result<int> PrintLogs(Invocation& invocation, const std::string& run_name,
     // The state first: what was written before it ended is seen by the look after it.
     run = TRY(store->GetRun(run.id));
     for (const std::string& task : chosen) {
-      if (reader.Print(task, TaskLogPath(workspace->project(), run.id, task))) any = true;
+      if (reader.Print(ShortTask(task), TaskLogPath(workspace->project(), run.id, task))) any = true;
     }
     if (!follow || run.state != RunState::kRunning || WasKilled(run)) break;
     TRY(workspace->env().clock.Sleep(std::chrono::milliseconds(200), workspace->stop()));

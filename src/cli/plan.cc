@@ -28,7 +28,7 @@ std::string_view ActionName(TaskPlan::Action action) {
 
 void PrintJson(Terminal& terminal, const std::vector<TaskPlan>& plans) {
   for (const TaskPlan& plan : plans) {
-    Json json = {{"task", plan.task},
+    Json json = {{"task", ShortTask(plan.task)},
                  {"action", ActionName(plan.action)},
                  {"reason", plan.reason},
                  {"reads", plan.reads},
@@ -47,7 +47,7 @@ void PrintTable(Terminal& terminal, const std::vector<TaskPlan>& plans) {
     Style style = skip                                    ? Style::kDim
                   : plan.action == TaskPlan::Action::kRun ? Style::kGreen
                                                           : Style::kYellow;
-    table.Add({{plan.task},
+    table.Add({{ShortTask(plan.task)},
                {std::string(ActionName(plan.action)), style},
                {plan.reason},
                {Join(plan.reads, ", ")},

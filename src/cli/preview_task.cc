@@ -47,8 +47,8 @@ Result<Found> FindTask(Workspace& workspace, const std::string& name,
                                                     options.params, run, diagnostics);
     if (!pipeline) return diagnostics.ToStatus();
     for (const Task& task : pipeline->tasks) {
-      if (task.key == name || task.name == name) return Found{*pipeline, task};
-      known.push_back(task.key);
+      if (ShortTask(task.key) == name || task.name == name) return Found{*pipeline, task};
+      known.push_back(ShortTask(task.key));
     }
   }
   std::string closest = Closest(name, known);

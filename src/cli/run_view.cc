@@ -25,23 +25,27 @@ class LineView : public RunView {
       case Event::Kind::kRunStarted:
         return Say(at + "run " + event.run + " of " + event.pipeline + " started\n");
       case Event::Kind::kTaskStarted:
-        if (options_.verbose) Say(at + "▶ " + event.task + " started\n");
+        if (options_.verbose) Say(at + "▶ " + ShortTask(event.task) + " started\n");
         return;
       case Event::Kind::kTaskRetry:
       case Event::Kind::kCheckFailed:
       case Event::Kind::kWarning: return Warn(event);
-      case Event::Kind::kTaskEnded: return Say(at + TaskLine(event, terminal_, 0));
-      case Event::Kind::kRunEnded: return Say(at + tally_.Summary(event, terminal_));
+      case Event::Kind::kTaskEnded:
+        return Say(at + TaskLine(event, terminal_, 0), event.task_state == TaskState::kFailed);
+      case Event::Kind::kRunEnded:
+        return Say(at + tally_.Summary(event, terminal_), event.run_state == RunState::kFailed);
     }
   }
 
  private:
-  void Say(const std::string& text) {
-    if (!options_.quiet) terminal_.Print(text);
+  // Quiet is about what went well.
+  void Say(const std::string& text, bool failure = false) {
+    if (!options_.quiet) return terminal_.Print(text);
+    if (failure) terminal_.PrintError(text);
   }
   void Warn(const Event& event) {
     terminal_.PrintError(terminal_.PaintError(Style::kYellow, "warning:") + " " +
-                         (event.task.empty() ? "" : event.task + ": ") + event.message + "\n" +
+                         (event.task.empty() ? "" : ShortTask(event.task) + ": ") + event.message + "\n" +
                          (event.hint.empty() ? "" : "  " + event.hint + "\n"));
   }
 
@@ -68,7 +72,7 @@ class LiveView : public RunView {
   void On(const Event& event) override {
     std::lock_guard lock(mutex_);
     tally_.Add(event);
-    name_width_ = std::max(name_width_, std::min(DisplayWidth(event.task), kNameWidth));
+    name_width_ = std::max(name_width_, std::min(DisplayWidth(ShortTask(event.task)), kNameWidth));
     switch (event.kind) {
       case Event::Kind::kRunStarted:
         return Above(terminal_.Paint(Style::kBold, event.pipeline) +
@@ -78,7 +82,7 @@ class LiveView : public RunView {
       case Event::Kind::kCheckFailed:
       case Event::Kind::kWarning:
         return Above(terminal_.Paint(Style::kYellow, "! ") +
-                     (event.task.empty() ? "" : event.task + ": ") + event.message + "\n" +
+                     (event.task.empty() ? "" : ShortTask(event.task) + ": ") + event.message + "\n" +
                      (event.hint.empty() ? "" : "    " + event.hint + "\n"));
       case Event::Kind::kTaskEnded: return Above(TaskLine(event, terminal_, name_width_));
       case Event::Kind::kRunEnded: return Above("\n" + tally_.Summary(event, terminal_));
@@ -124,7 +128,7 @@ class LiveView : public RunView {
     std::string text = Cleared();
     size_t shown = std::min(running.size(), kMostLines);
     for (const TaskProgress& task : running) {
-      name_width_ = std::max(name_width_, std::min(DisplayWidth(task.task), kNameWidth));
+      name_width_ = std::max(name_width_, std::min(DisplayWidth(ShortTask(task.task)), kNameWidth));
     }
     for (size_t i = 0; i < shown; ++i) {
       text += FitWidth(ProgressLine(running[i], terminal_, name_width_, frame), terminal_.width()) +

@@ -58,7 +58,7 @@ std::string Bar(double fraction) {
 std::string TaskLine(const Event& event, const Terminal& terminal, int name_width) {
   const TaskRecord& record = event.record;
   std::string line = terminal.Paint(StyleOf(event.task_state), Mark(event.task_state)) + " " +
-                     Padded(event.task, name_width);
+                     Padded(ShortTask(event.task), name_width);
   if (event.task_state == TaskState::kSucceeded) {
     line += "  " + FormatDuration(event.duration) + "  " + Counted(record.rows_out, "row");
     if (record.rows_in > 0 && record.rows_in != record.rows_out)
@@ -84,7 +84,7 @@ std::string ProgressLine(const TaskProgress& progress, const Terminal& terminal,
                          size_t frame) {
   static constexpr std::string_view kFrames[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
   std::string line = terminal.Paint(Style::kBlue, kFrames[frame % std::size(kFrames)]) + " " +
-                     Padded(progress.task, name_width) + "  " + Padded(progress.stage, 10);
+                     Padded(ShortTask(progress.task), name_width) + "  " + Padded(progress.stage, 10);
   double fraction = progress.fraction;
   if (fraction < 0 && progress.bytes_total > 0) {
     fraction = std::min(
@@ -115,7 +115,7 @@ std::string EventJson(const Event& event) {
                {"event", KindName(event.kind)},
                {"run", event.run},
                {"pipeline", event.pipeline}};
-  if (!event.task.empty()) json["task"] = event.task;
+  if (!event.task.empty()) json["task"] = ShortTask(event.task);
   if (event.kind == Event::Kind::kRunEnded) json["state"] = Name(event.run_state);
   if (event.kind == Event::Kind::kTaskStarted || event.kind == Event::Kind::kTaskRetry) {
     json["attempt"] = event.attempt;

@@ -94,7 +94,7 @@ void PrintTasks(Terminal& terminal, const std::vector<TaskRecord>& tasks) {
     Style style = StyleOf(task.state);
     std::string time =
         task.started && task.ended ? FormatDuration(*task.ended - *task.started) : "";
-    table.Add({{branch + task.task},
+    table.Add({{branch + ShortTask(task.task)},
                {std::string(Mark(task.state)) + " " + std::string(Name(task.state)), style},
                {time},
                {InOut(task.rows_in, task.rows_out, FormatCount)},
@@ -115,7 +115,7 @@ void PrintChecks(Terminal& terminal, const std::vector<CheckRecord>& checks) {
                   : warning || check.on_fail != "fail" ? Style::kYellow
                                                        : Style::kRed;
     table.Add(
-        {{check.check}, {check.task}, {result, style}, {Count(check.failed_rows)}, {check.detail}});
+        {{check.check}, {ShortTask(check.task)}, {result, style}, {Count(check.failed_rows)}, {check.detail}});
   }
   terminal.Print("\n" + table.Format(terminal));
 }
@@ -128,7 +128,7 @@ Status PrintFailures(Terminal& terminal, Store& store, const std::vector<TaskRec
     bool failed = task.state == TaskState::kFailed;
     std::string text =
         "\n" +
-        terminal.Paint(StyleOf(task.state), std::string(Mark(task.state)) + " " + task.task) +
+        terminal.Paint(StyleOf(task.state), std::string(Mark(task.state)) + " " + ShortTask(task.task)) +
         (failed ? ": " : " – ") + task.reason + "\n";
     if (!task.hint.empty()) text += "  " + task.hint + "\n";
     if (task.attempt > 1) {

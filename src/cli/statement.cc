@@ -32,7 +32,7 @@ std::string Bare(std::string_view text) {
 }
 
 Status WithSuggestion(Status status, const std::vector<std::string>& wanted, Lake& lake) {
-  if (status.code() != Code::kNotFound || !status.hint().empty()) return status;
+  if (status.code() != Code::kNotFound) return status;
   Result<std::vector<TableName>> tables = lake.Tables();
   if (!tables.ok()) return status;
   if (tables->empty())
@@ -45,7 +45,7 @@ Status WithSuggestion(Status status, const std::vector<std::string>& wanted, Lak
     if (!closest.empty())
       return Status(status.code(), status.message(), "did you mean '" + closest + "'?");
   }
-  return Status(status.code(), status.message(), "millrace tables lists them");
+  return status;
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ std::string PlaceText(const Place& place) {
 
 void PrintResult(Invocation& invocation, const SqlTestResult& result) {
   Terminal& terminal = invocation.terminal;
-  std::string title = result.task + ": " + result.name + "\n";
+  std::string title = ShortTask(result.task) + ": " + result.name + "\n";
   if (result.passed) {
     if (!invocation.options.quiet) terminal.Print(terminal.Paint(Style::kGreen, "✓ ") + title);
     return;
@@ -39,7 +39,7 @@ void PrintResult(Invocation& invocation, const SqlTestResult& result) {
 
 std::vector<SqlTest> Chosen(std::vector<SqlTest> tests, const std::string& name) {
   std::erase_if(tests, [&](const SqlTest& test) {
-    return !name.empty() && test.config.name.find(name) == std::string::npos && test.task != name;
+    return !name.empty() && test.config.name.find(name) == std::string::npos && ShortTask(test.task) != name;
   });
   return tests;
 }

@@ -51,6 +51,11 @@ Style StyleOf(RunState state) {
   return Style::kPlain;
 }
 
+std::string ShortTask(std::string_view key) {
+  size_t slash = key.find('/');
+  return std::string(slash == std::string_view::npos ? key : key.substr(slash + 1));
+}
+
 std::string Counted(int64_t count, std::string_view one) {
   return FormatCount(count) + " " + std::string(one) + (count == 1 ? "" : "s");
 }

@@ -18,6 +18,8 @@ std::string_view Mark(RunState state);
 Style StyleOf(TaskState state);
 Style StyleOf(RunState state);
 
+// The name of a task within its pipeline: "bronze[flights]" of "flights/bronze[flights]".
+std::string ShortTask(std::string_view key);
 // "1 task", "2 tasks", "1,234 rows".
 std::string Counted(int64_t count, std::string_view one);
 // "2026-11-21 06:50:52": UTC, to the second.

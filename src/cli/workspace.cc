@@ -31,8 +31,16 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(Invocation& invocation) {
   for (const Diagnostic& warning : diagnostics.Sorted()) {
     invocation.terminal.PrintError(FormatDiagnostic(warning) + "\n");
   }
+  workspace->had_state_folder_ = access(workspace->state_folder().c_str(), F_OK) == 0;
   RegisterAll(workspace->registry_);
   return workspace;
+}
+
+// Commands that only look leave no empty folder behind; rmdir removes none that has something.
+Workspace::~Workspace() {
+  lake_.reset();
+  engine_.reset();
+  if (!had_state_folder_) rmdir(state_folder().c_str());
 }
 
 Result<Lake*> Workspace::lake() {

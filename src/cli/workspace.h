@@ -25,6 +25,8 @@ class Workspace {
   Terminal& terminal() { return invocation_.terminal; }
   const GlobalOptions& options() const { return invocation_.options; }
   std::stop_token stop() const { return invocation_.signals.stop(); }
+  ~Workspace();
+
   const Project& project() const { return project_; }
   const Registry& registry() const { return registry_; }
 
@@ -48,6 +50,7 @@ class Workspace {
 
   Invocation& invocation_;
   Project project_;
+  bool had_state_folder_ = true;
   Registry registry_;
   std::unique_ptr<Engine> engine_;  // outlives the lake
   std::unique_ptr<Lake> lake_;

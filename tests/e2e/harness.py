@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MILLRACE = ""
+STARTED = []
 
 
 @contextlib.contextmanager
@@ -22,6 +23,10 @@ def folder():
     try:
         yield path
     finally:
+        while STARTED:
+            process = STARTED.pop()
+            process.kill()
+            process.wait()
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -60,19 +65,25 @@ def write(here, name, text):
 
 
 def start(here, *words, **more):
-    """A process whose stdout is read later."""
-    return subprocess.Popen([MILLRACE, *words], cwd=here, env=environment(**more), stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
+    """A process whose output is read later; it ends with the test at the latest."""
+    process = subprocess.Popen([MILLRACE, *words], cwd=here, env=environment(**more), bufsize=0,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    STARTED.append(process)
+    return process
 
 
-def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("did not happen in time")
+def read_until(process, text, seconds=20):
+    """What came on stdout, up to the first that holds `text`."""
+    end, came = time.monotonic() + seconds, b""
+    while text.encode() not in came:
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+            raise AssertionError(f"no {text!r} in {seconds} s:\n{came.decode()}")
+        more = os.read(process.stdout.fileno(), 1 << 16)
+        if not more:
+            raise AssertionError(f"ended without {text!r}:\n{came.decode()}{process.stderr.read().decode()}")
+        came += more
+    return came.decode()
 
 
 def on_terminal(here, *words, columns=100, keys=(), **more):

@@ -60,3 +60,12 @@ def test_it_starts_in_milliseconds(here):
             subprocess.run([harness.MILLRACE, *words], cwd=here, env=environment(), stdout=subprocess.DEVNULL)
             best = min(best, time.perf_counter() - begun)
         assert best < 0.05, f"{words}: {best * 1000:.1f} ms"
+
+
+def test_reference_pages_are_not_stale(here):
+    ok(millrace(harness.ROOT, "docs", "--check"))
+    ok(millrace(here, "docs", "--output", "reference", "--quiet"))
+    ok(millrace(here, "docs", "--output", "reference", "--check"))
+    (here / "reference/commands.md").write_text("old")
+    (here / "reference/gone.md").write_text("of a connector that is no more")
+    expect(millrace(here, "docs", "--output", "reference", "--check"), 1, "commands.md is stale", "gone.md is stale")

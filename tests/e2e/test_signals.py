@@ -4,21 +4,19 @@ import re
 import signal
 import time
 
-from harness import (SLOW_COMMAND, SLOW_SQL, millrace, ok, on_terminal, start, wait_until, write)
+from harness import SLOW_COMMAND, SLOW_SQL, millrace, ok, on_terminal, read_until, start, write
 
 
 def stopped(here, number, text):
     """Exit code, seconds it took, stdout."""
     write(here, "pipeline.yml", text)
     process = start(here, "run", "--log-format", "json")
-    lines = []
-    wait_until(lambda: lines.append(process.stdout.readline()) or '"task_started"' in lines[-1]
-               and '"second"' in lines[-1])
+    came = read_until(process, '"task":"second"')
     time.sleep(0.3)
     begun = time.monotonic()
     process.send_signal(number)
     rest, _ = process.communicate(timeout=20)
-    return process.returncode, time.monotonic() - begun, "".join(lines) + rest
+    return process.returncode, time.monotonic() - begun, came + rest.decode()
 
 
 def check_stop(here, number, text):
@@ -65,7 +63,7 @@ def test_a_second_interrupt_ends_at_once(here):
     write(here, "pipeline.yml", "name: s\ntasks:\n  - name: stubborn\n"
           "    command: [sh, -c, 'trap \"\" TERM INT; sleep 5']\n")
     process = start(here, "run", "--log-format", "json")
-    wait_until(lambda: '"task_started"' in process.stdout.readline())
+    read_until(process, '"task_started"')
     time.sleep(0.3)
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -91,4 +89,4 @@ def test_interrupt_stops_a_query(here):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130 and time.monotonic() - begun < 1.0, (process.returncode, errors)
-    assert errors == "", errors
+    assert errors == b"", errors
