@@ -45,6 +45,14 @@ std::string WholeSeconds(double seconds) {
 
 double Seconds(Micros duration) { return std::chrono::duration<double>(duration).count(); }
 
+// "  990 rows from 1,000"; nothing for a command.
+std::string RowsText(const TaskRecord& record) {
+  if (record.rows_in == 0 && record.rows_out == 0) return "";
+  std::string text = "  " + Counted(record.rows_out, "row");
+  bool differ = record.rows_in > 0 && record.rows_in != record.rows_out;
+  return differ ? text + " from " + FormatCount(record.rows_in) : text;
+}
+
 std::string Bar(double fraction) {
   constexpr int kCells = 16;
   int full = std::clamp(static_cast<int>(fraction * kCells + 0.5), 0, kCells);
@@ -60,9 +68,7 @@ std::string TaskLine(const Event& event, const Terminal& terminal, int name_widt
   std::string line = terminal.Paint(StyleOf(event.task_state), Mark(event.task_state)) + " " +
                      Padded(ShortTask(event.task), name_width);
   if (event.task_state == TaskState::kSucceeded) {
-    line += "  " + FormatDuration(event.duration) + "  " + Counted(record.rows_out, "row");
-    if (record.rows_in > 0 && record.rows_in != record.rows_out)
-      line += " from " + FormatCount(record.rows_in);
+    line += "  " + FormatDuration(event.duration) + RowsText(record);
     if (record.bytes_out > 0) line += ", " + FormatBytes(record.bytes_out);
     if (record.rows_rejected > 0) {
       line +=
@@ -73,7 +79,7 @@ std::string TaskLine(const Event& event, const Terminal& terminal, int name_widt
   if (event.task_state == TaskState::kFailed) {
     line += "  " + FormatDuration(event.duration) + "  " + terminal.Paint(Style::kRed, "failed: ");
   } else {
-    line += "  " + std::string(Name(event.task_state)) + (event.message.empty() ? "" : ": ");
+    line += "  " + std::string(Word(event.task_state)) + (event.message.empty() ? "" : ": ");
     return terminal.Paint(Style::kDim, line + event.message) + "\n";
   }
   line += event.message + "\n";
@@ -90,7 +96,7 @@ std::string ProgressLine(const TaskProgress& progress, const Terminal& terminal,
     fraction = std::min(
         1.0, static_cast<double>(progress.bytes) / static_cast<double>(progress.bytes_total));
   }
-  if (fraction >= 0)
+  if (fraction > 0)
     line += "  " + Bar(fraction) + " " + std::to_string(static_cast<int>(fraction * 100)) + " %";
   if (progress.rows > 0) line += "  " + Counted(progress.rows, "row");
   if (progress.bytes > 0) line += "  " + FormatBytes(progress.bytes);

@@ -95,7 +95,7 @@ void PrintTasks(Terminal& terminal, const std::vector<TaskRecord>& tasks) {
     std::string time =
         task.started && task.ended ? FormatDuration(*task.ended - *task.started) : "";
     table.Add({{branch + ShortTask(task.task)},
-               {std::string(Mark(task.state)) + " " + std::string(Name(task.state)), style},
+               {std::string(Mark(task.state)) + " " + std::string(Word(task.state)), style},
                {time},
                {InOut(task.rows_in, task.rows_out, FormatCount)},
                {InOut(task.bytes_in, task.bytes_out, FormatBytes)},
@@ -152,10 +152,10 @@ Result<int> ShowRun(Invocation& invocation, const std::string& name) {
   PrintTasks(terminal, tasks);
   PrintChecks(terminal, TRY(store->Checks(run.id)));
   TRY(PrintFailures(terminal, *store, tasks));
-  bool task_failed = std::any_of(tasks.begin(), tasks.end(), [](const TaskRecord& task) {
-    return task.state == TaskState::kFailed;
+  bool told = std::any_of(tasks.begin(), tasks.end(), [](const TaskRecord& task) {
+    return task.state == TaskState::kFailed || task.state == TaskState::kCanceled;
   });
-  if (!run.error.empty() && !task_failed) terminal.Print("\n" + run.error + "\n");
+  if (!run.error.empty() && !told) terminal.Print("\n" + run.error + "\n");
   if (run.state == RunState::kFailed || run.state == RunState::kCanceled || WasKilled(run)) {
     terminal.Print("\nNext: " + OnRun("logs", run.id) + "   or, to go on   " +
                    OnRun("run --resume", run.id) + "\n");

@@ -28,6 +28,19 @@ std::string_view Mark(RunState state) {
   return "?";
 }
 
+std::string_view Word(TaskState state) {
+  switch (state) {
+    case TaskState::kPending: return "waits";
+    case TaskState::kRunning: return "running";
+    case TaskState::kSucceeded: return "done";
+    case TaskState::kSkipped: return "unchanged";
+    case TaskState::kFailed: return "failed";
+    case TaskState::kUpstreamFailed: return "not run";
+    case TaskState::kCanceled: return "stopped";
+  }
+  return "";
+}
+
 Style StyleOf(TaskState state) {
   switch (state) {
     case TaskState::kPending: return Style::kDim;

@@ -15,6 +15,8 @@ namespace millrace {
 // "✓" done, "✗" failed, "–" not run…
 std::string_view Mark(TaskState state);
 std::string_view Mark(RunState state);
+// "done" "failed" "not run"…: for people; Name() is for programs.
+std::string_view Word(TaskState state);
 Style StyleOf(TaskState state);
 Style StyleOf(RunState state);
 

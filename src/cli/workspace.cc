@@ -67,12 +67,13 @@ Result<Store*> Workspace::store() {
 
 Result<Store*> Workspace::store_to_read() {
   if (store_) return store_.get();
+  if (store_to_read_) return store_to_read_.get();
   Result<std::unique_ptr<Store>> opened = OpenSqliteStoreReadOnly(store_path());
   if (opened.code() == Code::kNotFound) {
     return NotFound("nothing has run here yet", "begin with: millrace run");
   }
-  store_ = TRY(std::move(opened));
-  return store_.get();
+  store_to_read_ = TRY(std::move(opened));
+  return store_to_read_.get();
 }
 
 Result<std::unique_ptr<ConnectContext>> Workspace::connect_context() {

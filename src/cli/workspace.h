@@ -54,7 +54,7 @@ class Workspace {
   Registry registry_;
   std::unique_ptr<Engine> engine_;  // outlives the lake
   std::unique_ptr<Lake> lake_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<Store> store_, store_to_read_;
 };
 
 }  // namespace millrace

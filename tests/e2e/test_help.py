@@ -1,7 +1,7 @@
 """Help, suggestions, start-up."""
+import os
 import re
 import subprocess
-import time
 
 import harness
 from harness import environment, expect, millrace, ok
@@ -53,13 +53,15 @@ def test_global_options_stand_before_and_after_the_command(here):
 
 
 def test_it_starts_in_milliseconds(here):
+    def seconds(words):
+        # Of the processor: what others do on the machine does not count.
+        process = subprocess.Popen([harness.MILLRACE, *words], cwd=here, env=environment(),
+                                   stdout=subprocess.DEVNULL)
+        usage = os.wait4(process.pid, 0)[2]
+        return usage.ru_utime + usage.ru_stime
     for words in (["--help"], ["version"]):
-        best = 1.0
-        for _ in range(15):
-            begun = time.perf_counter()
-            subprocess.run([harness.MILLRACE, *words], cwd=here, env=environment(), stdout=subprocess.DEVNULL)
-            best = min(best, time.perf_counter() - begun)
-        assert best < 0.05, f"{words}: {best * 1000:.1f} ms"
+        best = min(seconds(words) for _ in range(15))
+        assert best < 0.03, f"{words}: {best * 1000:.1f} ms"
 
 
 def test_reference_pages_are_not_stale(here):

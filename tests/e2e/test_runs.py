@@ -75,7 +75,7 @@ def test_show_and_runs(here):
     p = project(here)
     ok(millrace(p, "run"))
     text = ok(millrace(p, "show"))
-    for part in ("bronze_orders", "└─", "8", "not_null", "quarantine", "succeeded"):
+    for part in ("bronze_orders", "└─", "8", "not_null", "quarantine", "succeeded", "done"):
         assert part in text, (part, text)
     run = ok(millrace(p, "query", "SELECT max(run) AS r FROM millrace.tasks", "-f", "csv")).splitlines()[1]
     assert ok(millrace(p, "show", run[:15])) == text
@@ -93,7 +93,7 @@ def test_a_failed_task_is_exit_1_and_resumes(here):
     expect(result, 1)
     assert "millrace run --resume" in result.stdout and "failed" in result.stdout, result.stdout
     shown = ok(millrace(here, "show"))
-    assert "✗" in shown and "bad" in shown and "upstream" in shown, shown
+    assert "✗ failed" in shown and "bad" in shown and "not run" in shown, shown
     assert "from the step" in ok(millrace(here, "logs", "latest", "bad"))
     write(here, "mended", "")
     events = [json.loads(line) for line in
