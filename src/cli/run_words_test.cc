@@ -37,7 +37,7 @@ TEST(TaskLine, TellsWhyNot) {
             "✗ silver_flights  1.5 s  failed: no such file\n    see whether it is there\n");
   event = TaskEnded(TaskState::kSkipped);
   event.message = "nothing changed";
-  EXPECT_EQ(TaskLine(event, terminal, 0), "– silver_flights  unchanged: nothing changed\n");
+  EXPECT_EQ(TaskLine(event, terminal, 0), "– silver_flights  skipped: nothing changed\n");
 }
 
 TEST(ProgressLine, GuessesTheTimeLeftFromTheBytes) {

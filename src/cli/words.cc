@@ -33,7 +33,7 @@ std::string_view Word(TaskState state) {
     case TaskState::kPending: return "waits";
     case TaskState::kRunning: return "running";
     case TaskState::kSucceeded: return "done";
-    case TaskState::kSkipped: return "unchanged";
+    case TaskState::kSkipped: return "skipped";
     case TaskState::kFailed: return "failed";
     case TaskState::kUpstreamFailed: return "not run";
     case TaskState::kCanceled: return "stopped";
