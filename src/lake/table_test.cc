@@ -287,6 +287,36 @@ TEST_F(LakeTest, ATableMadeAnewIsNoticed) {
   EXPECT_EQ(Rows("s.t"), (Lines{"other"}));
 }
 
+TEST_F(LakeTest, AFolderNameIsNoPattern) {
+  lake_ = *OpenLake(folder_ + "/it's [a] {lake} *?%20", env_, *engine_);
+  ASSERT_TRUE(Write("s.t", "SELECT 1 AS id, 'x' AS p", {.partition_by = {"p"}}).ok());
+  ASSERT_TRUE(Write("s.t", "SELECT 1 AS id, 'y' AS p", {.mode = Mode::kMerge, .key = {"id"}}).ok());
+  EXPECT_EQ(Rows("s.t"), (Lines{"1|y"}));
+  EXPECT_EQ(FilesOnDisk("s.t").size(), 2u);
+}
+
+TEST_F(LakeTest, FilesMayLieElsewhere) {
+  ASSERT_TRUE(Write("s.t", "SELECT 1 AS id").ok());
+  std::string file = OpenTable("s.t")->Uri() + "/" + OpenTable("s.t")->Load()->files[0].path;
+  Storage& storage = lake_->storage();
+  std::string entry = *storage.Read("s/t/_delta_log/00000000000000000000.json");
+  size_t at = entry.find("\"path\":\"");
+  ASSERT_NE(at, entry.npos);
+  entry.insert(at + 8, "file://" + OpenTable("s.t")->Uri() + "/");
+  ASSERT_TRUE(storage.Put("s/clone/_delta_log/00000000000000000000.json", entry).ok());
+  EXPECT_EQ(OpenTable("s.clone")->Load()->files[0].path, file);
+  EXPECT_EQ(Rows("s.clone"), (Lines{"1"}));
+  ASSERT_TRUE(
+      Write("s.clone", "SELECT 1 AS id, 'x' AS y", {.mode = Mode::kMerge, .key = {"id"}}).ok());
+  EXPECT_EQ(Rows("s.clone"), (Lines{"1|x"}));
+  Time later = SystemClock().Now() + std::chrono::hours(1);
+  ASSERT_TRUE(OpenTable("s.clone")->Vacuum(Micros(0), false, later).ok());
+  EXPECT_EQ(Rows("s.t"), (Lines{"1"})) << "another table's files are not ours to remove";
+  ASSERT_TRUE(storage.Put("s/t/_delta_log/00000000000000000000.json", entry).ok());
+  ASSERT_TRUE(OpenTable("s.t")->Vacuum(Micros(0), false, later).ok());
+  EXPECT_EQ(Rows("s.t"), (Lines{"1"})) << "a whole path into the table's own folder";
+}
+
 TEST_F(LakeTest, ListsItsTables) {
   ASSERT_TRUE(Write("s.b", "SELECT 1 AS id").ok());
   ASSERT_TRUE(Write("g.a", "SELECT 1 AS id").ok());

@@ -39,11 +39,17 @@ struct Names {
 // checkpoints forget those.
 Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff) {
   Names names;
-  for (const auto& [key, add] : latest.files) names.needed.insert(DecodePath(add.path));
+  const std::string uri = log.context().storage.Uri(log.folder()) + "/";
+  auto local = [&](const std::string& url) {
+    // A whole path may lead into the table's own folder, too.
+    std::string path = DecodePath(url);
+    return path.starts_with(uri) ? path.substr(uri.size()) : path;
+  };
+  for (const auto& [key, add] : latest.files) names.needed.insert(local(add.path));
   for (const auto& [key, remove] : latest.tombstones) {
     // Without a time it counts as old, as the protocol says.
     bool young = FromMillis(remove.deleted.value_or(0)) >= cutoff;
-    (young ? names.needed : names.removed).insert(DecodePath(remove.path));
+    (young ? names.needed : names.removed).insert(local(remove.path));
   }
   for (int64_t version = latest.version; version >= 0; --version) {
     Result<LogEntry> entry = log.ReadEntry(version);
@@ -51,8 +57,8 @@ Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff) {
     LogEntry read = TRY(std::move(entry));
     if (FromMillis(*read.note->timestamp) < cutoff) break;
     // What this version removed was there until then.
-    for (const RemoveFile& remove : read.removes) names.needed.insert(DecodePath(remove.path));
-    for (const AddFile& add : read.adds) names.needed.insert(DecodePath(add.path));
+    for (const RemoveFile& remove : read.removes) names.needed.insert(local(remove.path));
+    for (const AddFile& add : read.adds) names.needed.insert(local(add.path));
   }
   return names;
 }
