@@ -1,6 +1,6 @@
 // rooms: base config
 // files: src/data/schema.cc src/data/type_parser.cc src/decode/csv_dialect.cc
-// src/decode/csv_survey.cc files: src/decode/format.cc
+// files: src/decode/csv_survey.cc src/decode/format.cc src/decode/memory_file.cc
 //
 // Any bytes as a CSV file under any rules, as the config of one in YAML, and as a dialect that was
 // kept.

@@ -48,7 +48,7 @@ void CheckTree(const YamlNode& node, Values values) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text = millrace::fuzz::Text(data, size);
-  if (text.find(millrace::fuzz::kSecret) != text.npos) return 0;   // the fuzzer learns it from us
+  if (text.find(millrace::fuzz::kSecret) != text.npos) return 0;  // the fuzzer learns it from us
   static const millrace::Values values = millrace::fuzz::TestValues();
   millrace::Diagnostics diagnostics;
   millrace::fuzz::CheckTree(millrace::TextNode(text, "f.sql"), values);

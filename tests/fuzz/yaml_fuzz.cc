@@ -1,7 +1,7 @@
 // rooms: base config
 //
-// Any bytes as a YAML file: the tree is within its bounds, the place of every byte of every scalar is known, and
-// a Spec reads it or tells why not.
+// Any bytes as a YAML file: the tree is within its bounds, the place of every byte of every scalar
+// is known, and a Spec reads it or tells why not.
 #include <string>
 
 #include "config/scalar_origin.h"
@@ -113,7 +113,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   millrace::YamlNode node = millrace::ParseYaml(text, "f.yml", diagnostics);
   millrace::fuzz::Walk{text}.Visit(node, 0);
   bool sound = !diagnostics.HasErrors();
-  std::optional<millrace::fuzz::Config> config = millrace::fuzz::TestSpec().Parse(node, diagnostics);
+  std::optional<millrace::fuzz::Config> config =
+      millrace::fuzz::TestSpec().Parse(node, diagnostics);
   Must(!sound || config.has_value() == !diagnostics.HasErrors(), "what is not read is told");
   for (const millrace::Diagnostic& each : diagnostics.all()) {
     Must(each.message.find('\n') == std::string::npos, "a message is one line");
