@@ -72,6 +72,10 @@ Result<Decision> Adopt(const Walk& walk, const CommitId& id, const Wishes& wishe
 
 Decision CompleteOrAbandon(const Walk& walk, const CommitRecord& planned, const Wishes& wishes) {
   bool same = planned.definition == walk.task.definition;
+  if (walk.AnyHas(planned.id) && wishes.full_refresh) {
+    return {
+        .kind = Decision::Kind::kSupersede, .reason = "full refresh", .interval = {planned, true}};
+  }
   if (!walk.AnyHas(planned.id) && (!same || wishes.full_refresh)) {
     return {.kind = Decision::Kind::kAbandon,
             .reason = "what run " + planned.run + " planned is given up",

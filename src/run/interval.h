@@ -23,7 +23,8 @@ struct Decision {
     kRun,       // the interval is the next one
     kComplete,  // the interval was planned and not finished
     kAbandon,   // it was planned, no target has it, and nobody wants it any more; then decide again
-    kAdopt,     // targets have a commit that the store does not know; then decide again
+    kSupersede,  // some targets have it, and all is written anew anyway; then decide again
+    kAdopt,      // targets have a commit that the store does not know; then decide again
   };
   Kind kind = Kind::kSkip;
   std::string reason;

@@ -50,6 +50,7 @@ Result<TaskPlan> PlanByItself(RunScope& run, const Task& task, TaskPlan plan,
     case Decision::Kind::kSkip: plan.action = TaskPlan::Action::kSkip; return plan;
     case Decision::Kind::kComplete: plan.action = TaskPlan::Action::kComplete; return plan;
     case Decision::Kind::kAbandon:
+    case Decision::Kind::kSupersede:
     case Decision::Kind::kAdopt:
       if (plan.reason.empty()) plan.reason = decision.warning;
       return plan;

@@ -172,6 +172,10 @@ TEST_F(Protocol, APlanThatCannotBeReadAgainIsGivenUpOrTold) {
   EXPECT_EQ(stuck.status.code(), Code::kInvalid);
   EXPECT_NE(stuck.status.hint().find("--full-refresh"), std::string::npos)
       << stuck.status.ToString();
+  world.gone_before = 0;
+  EXPECT_EQ(Run({.full_refresh = true}).state, RunState::kSucceeded);
+  EXPECT_EQ(Column("silver.t"), "1 2 3 4 5 6 7");
+  EXPECT_EQ(File("moody"), "{'n': 1} {'n': 2} {'n': 3} {'n': 4} {'n': 5} {'n': 6} {'n': 7}");
 }
 
 TEST_F(Protocol, ALostStoreIsTakenUpFromTheTargets) {

@@ -87,6 +87,9 @@ Result<Done> Attempt::WalkOn(std::stop_token stop) {
     switch (decision.kind) {
       case Decision::Kind::kSkip: return done;
       case Decision::Kind::kAbandon: TRY(run_.store.AbandonCommit(interval.commit.id)); continue;
+      case Decision::Kind::kSupersede:
+        TRY(run_.store.FinishCommit(interval.commit.id, run_.Now()));
+        continue;
       case Decision::Kind::kAdopt: TRY(run_.store.AdoptCommit(interval.commit)); continue;
       case Decision::Kind::kComplete:
         walk.reset();
