@@ -131,6 +131,7 @@ Status Surveyor::Process(bool last) {
     }
     size_t end = FindByte(window_, rules_.line_end, start);
     TRY(TakeBroken(start, record));
+    next_quote_ = next_return_ = 0;  // it looked ahead of where it goes on
     if (end == kNone && !last) {
       skipping_ = true;
       start = window_.size();
