@@ -145,6 +145,14 @@ Result<Description> DescribeStatement(Connection& connection, const std::string&
     const EngineError& told = *prepared.error;
     if (told.type == "INTERNAL" || told.type == "FATAL") return ToStatus(told);
     if (IsOurs(mended, told)) break;
+    if (!mended.changed() && told.type != "Parser") {
+      // DROP TABLE x: not that x is unknown is the fault.
+      Status status = ReadStatement(connection, sql).status();
+      if (!status.ok()) {
+        out.errors.push_back(WithoutPlace(status));
+        break;
+      }
+    }
     SqlError error = ToSqlError(told, mended.text());
     if (told.message.starts_with("Cannot prepare multiple statements")) {
       Status status = ReadStatement(connection, sql).status();

@@ -59,6 +59,13 @@ TEST_F(EngineTest, OnlyOneSelectIsAllowed) {
             "write SELECT …, WITH … SELECT or VALUES …");
 }
 
+TEST_F(EngineTest, WhatIsNoSelectIsSaidSo) {
+  EXPECT_EQ(
+      Errors("DROP TABLE t"),
+      Lines{"0 statement: only a SELECT can be a task's SQL; write SELECT …, WITH … SELECT or "
+            "VALUES …"});
+}
+
 TEST_F(EngineTest, ClosingABracketDoesNotEscape) {
   EXPECT_FALSE(session_->Collect({"SELECT 1) AS x; DROP SCHEMA main; SELECT (2"}, {}).ok());
   EXPECT_FALSE(session_->Materialize("t", {"SELECT 1; DROP SCHEMA main"}, {}).ok());
