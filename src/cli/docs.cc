@@ -12,6 +12,8 @@
 #include "cli/words.h"
 #include "connect/registry.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/sql_tests.h"
+#include "store/tables.h"
 
 namespace millrace {
 
@@ -20,20 +22,18 @@ namespace {
 namespace fs = std::filesystem;
 using Pages = std::map<std::string, std::string>;  // path below docs/reference → its text
 
+// Each Spec brings its own heading, "## table source".
 std::string ConnectorPage(const Registry::Entry& entry) {
   std::string text = "# " + entry.name + "\n\n";
-  if (entry.source)
-    text +=
-        "## As a source: `from: {" + entry.name + ": …}`\n\n" + SpecMarkdown(*entry.source) + "\n";
-  if (entry.sink)
-    text += "## As a target: `to: {" + entry.name + ": …}`\n\n" + SpecMarkdown(*entry.sink) + "\n";
+  if (entry.source) text += SpecMarkdown(*entry.source) + "\n";
+  if (entry.sink) text += SpecMarkdown(*entry.sink) + "\n";
   return text;
 }
 
 std::string JoinedPage(const std::string& title, const std::string& lead,
                        const std::vector<std::shared_ptr<const SpecInfo>>& specs) {
   std::string text = "# " + title + "\n\n" + lead + "\n\n";
-  for (const auto& spec : specs) text += "## " + spec->name + "\n\n" + SpecMarkdown(*spec) + "\n";
+  for (const auto& spec : specs) text += SpecMarkdown(*spec) + "\n";
   return text;
 }
 
@@ -43,18 +43,44 @@ std::string Kinds(const Registry::Entry& entry) {
 }
 
 std::string IndexPage(const Registry& registry) {
-  std::string text =
-      "# Reference\n\nWritten by `millrace docs` from what the program itself reads: do not "
-      "edit.\n\n"
-      "- [commands](commands.md)\n- [pipeline.yml](pipeline.md), and its "
-      "[schema](pipeline.schema.json)\n"
-      "- [millrace.yml](project.md), and its [schema](project.schema.json)\n- "
-      "[checks](checks.md)\n\n"
-      "## Connectors\n\n| name | use | what it is |\n|---|---|---|\n";
+  std::string text = "# Reference\n\n";
+  text += "Written by `millrace docs` from what the program itself reads: do not edit.\n\n";
+  text += "- [commands](commands.md)\n";
+  text += "- [pipeline.yml](pipeline.md), and its [schema](pipeline.schema.json)\n";
+  text += "- [millrace.yml](project.md), and its [schema](project.schema.json)\n";
+  text += "- [checks](checks.md)\n";
+  text += "- [the record of runs](record.md), as tables in SQL\n\n";
+  text += "## Connectors\n\n| name | use | what it is |\n|---|---|---|\n";
   for (const Registry::Entry* entry : registry.All()) {
     const SpecInfo& info = entry->source ? *entry->source : *entry->sink;
     text += "| [" + entry->name + "](connectors/" + entry->name + ".md) | " + Kinds(*entry) +
             " | " + info.summary + " |\n";
+  }
+  return text;
+}
+
+std::string PipelinePage() {
+  std::vector<std::shared_ptr<const SpecInfo>> specs = PipelineSpecs();
+  std::erase_if(specs, [](const auto& spec) { return spec->name == ProjectSpec()->name; });
+  specs.push_back(SqlTestSpec().info());
+  return JoinedPage(
+      "pipeline.yml",
+      "One file per pipeline; each task reads `from`, through `sql` and `checks`, into "
+      "`to`. A `from` or `to` is one of the [connectors](README.md#connectors).",
+      specs);
+}
+
+std::string RecordPage() {
+  std::string text =
+      "# The record of runs\n\nWhat the store knows, as tables for `millrace query` and for the "
+      "SQL of "
+      "tasks.\n\n";
+  for (const StoreTable& table : StoreTables()) {
+    text += "## " + std::string(table.name) + "\n\n| column | type |\n|---|---|\n";
+    for (const Column& column : table.schema.columns) {
+      text += "| `" + column.name + "` | `" + column.type.ToSql() + "` |\n";
+    }
+    text += "\n";
   }
   return text;
 }
@@ -66,11 +92,8 @@ Pages MakePages() {
   Pages pages;
   pages["README.md"] = IndexPage(registry);
   pages["commands.md"] = CommandsMarkdown(DeclareAll(), DeclareGlobals(globals));
-  pages["pipeline.md"] =
-      JoinedPage("pipeline.yml",
-                 "One file per pipeline; each task reads `from`, through `sql` and "
-                 "`checks`, into `to`.",
-                 PipelineSpecs());
+  pages["pipeline.md"] = PipelinePage();
+  pages["record.md"] = RecordPage();
   pages["checks.md"] = JoinedPage(
       "Checks", "Rules that the rows of a task must pass, listed under `checks:`.", CheckSpecs());
   pages["project.md"] =

@@ -72,7 +72,8 @@ Result<int> PrintLogs(Invocation& invocation, const std::string& run_name,
     // The state first: what was written before it ended is seen by the look after it.
     run = TRY(store->GetRun(run.id));
     for (const std::string& task : chosen) {
-      if (reader.Print(ShortTask(task), TaskLogPath(workspace->project(), run.id, task))) any = true;
+      if (reader.Print(ShortTask(task), TaskLogPath(workspace->project(), run.id, task)))
+        any = true;
     }
     if (!follow || run.state != RunState::kRunning || WasKilled(run)) break;
     TRY(workspace->env().clock.Sleep(std::chrono::milliseconds(200), workspace->stop()));

@@ -38,6 +38,14 @@ void PrintJson(Terminal& terminal, const std::vector<TaskPlan>& plans) {
   }
 }
 
+// All of a long list are for programs: --log-format json.
+std::string Names(const std::vector<std::string>& names) {
+  constexpr size_t kMost = 3;
+  if (names.size() <= kMost) return Join(names, ", ");
+  return Join({names.begin(), names.begin() + kMost - 1}, ", ") + " and " +
+         FormatCount(static_cast<int64_t>(names.size() - kMost + 1)) + " more";
+}
+
 void PrintTable(Terminal& terminal, const std::vector<TaskPlan>& plans) {
   TextTable table({{"task"}, {"action"}, {"why"}, {"reads"}, {"size", true}, {"writes"}});
   size_t skipped = 0;
@@ -50,9 +58,9 @@ void PrintTable(Terminal& terminal, const std::vector<TaskPlan>& plans) {
     table.Add({{ShortTask(plan.task)},
                {std::string(ActionName(plan.action)), style},
                {plan.reason},
-               {Join(plan.reads, ", ")},
+               {Names(plan.reads)},
                {plan.bytes_in > 0 ? FormatBytes(plan.bytes_in) : ""},
-               {Join(plan.writes, ", ")}});
+               {Names(plan.writes)}});
   }
   terminal.Print(table.Format(terminal));
   size_t runs = plans.size() - skipped;

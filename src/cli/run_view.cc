@@ -45,8 +45,8 @@ class LineView : public RunView {
   }
   void Warn(const Event& event) {
     terminal_.PrintError(terminal_.PaintError(Style::kYellow, "warning:") + " " +
-                         (event.task.empty() ? "" : ShortTask(event.task) + ": ") + event.message + "\n" +
-                         (event.hint.empty() ? "" : "  " + event.hint + "\n"));
+                         (event.task.empty() ? "" : ShortTask(event.task) + ": ") + event.message +
+                         "\n" + (event.hint.empty() ? "" : "  " + event.hint + "\n"));
   }
 
   const GlobalOptions& options_;
@@ -82,8 +82,8 @@ class LiveView : public RunView {
       case Event::Kind::kCheckFailed:
       case Event::Kind::kWarning:
         return Above(terminal_.Paint(Style::kYellow, "! ") +
-                     (event.task.empty() ? "" : ShortTask(event.task) + ": ") + event.message + "\n" +
-                     (event.hint.empty() ? "" : "    " + event.hint + "\n"));
+                     (event.task.empty() ? "" : ShortTask(event.task) + ": ") + event.message +
+                     "\n" + (event.hint.empty() ? "" : "    " + event.hint + "\n"));
       case Event::Kind::kTaskEnded: return Above(TaskLine(event, terminal_, name_width_));
       case Event::Kind::kRunEnded: return Above("\n" + tally_.Summary(event, terminal_));
     }

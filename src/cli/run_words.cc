@@ -48,6 +48,8 @@ double Seconds(Micros duration) { return std::chrono::duration<double>(duration)
 // "  990 rows from 1,000"; nothing for a command.
 std::string RowsText(const TaskRecord& record) {
   if (record.rows_in == 0 && record.rows_out == 0) return "";
+  bool only_looked = record.rows_out == 0 && record.bytes_out == 0;
+  if (only_looked) return "  " + Counted(record.rows_in, "row") + " read";
   std::string text = "  " + Counted(record.rows_out, "row");
   bool differ = record.rows_in > 0 && record.rows_in != record.rows_out;
   return differ ? text + " from " + FormatCount(record.rows_in) : text;
@@ -90,7 +92,8 @@ std::string ProgressLine(const TaskProgress& progress, const Terminal& terminal,
                          size_t frame) {
   static constexpr std::string_view kFrames[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
   std::string line = terminal.Paint(Style::kBlue, kFrames[frame % std::size(kFrames)]) + " " +
-                     Padded(ShortTask(progress.task), name_width) + "  " + Padded(progress.stage, 10);
+                     Padded(ShortTask(progress.task), name_width) + "  " +
+                     Padded(progress.stage, 10);
   double fraction = progress.fraction;
   if (fraction < 0 && progress.bytes_total > 0) {
     fraction = std::min(
@@ -169,7 +172,7 @@ std::string RunTally::Summary(const Event& end, const Terminal& terminal) const 
   if (unchanged_ > 0) text += ", " + FormatCount(unchanged_) + " unchanged";
   if (failed_ > 0) text += ", " + FormatCount(failed_) + " failed";
   if (not_run_ > 0) text += ", " + FormatCount(not_run_) + " not run";
-  text += "; " + FormatCount(rows_in_) + " rows in, " + FormatCount(rows_out_) + " out";
+  text += "; " + FormatCount(rows_in_) + " rows read, " + FormatCount(rows_out_) + " written";
   if (rejected_ > 0) text += ", " + FormatCount(rejected_) + " rejected";
   text += "\n  " + OnRun("show", end.run) + "\n";
   if (!succeeded) text += "  " + OnRun("run --resume", end.run) + "   goes on where it stopped\n";

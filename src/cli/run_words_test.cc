@@ -83,11 +83,12 @@ TEST(RunTally, CountsByState) {
   end.run = "R";
   end.run_state = RunState::kFailed;
   end.duration = std::chrono::seconds(2);
-  EXPECT_EQ(tally.Summary(end, terminal),
-            "✗ flights failed in 2.0 s: 1 done, 1 failed, 1 not run; 3,000 rows in, 2,970 out, 30 "
-            "rejected\n"
-            "  millrace show R\n"
-            "  millrace run --resume R   goes on where it stopped\n");
+  EXPECT_EQ(
+      tally.Summary(end, terminal),
+      "✗ flights failed in 2.0 s: 1 done, 1 failed, 1 not run; 3,000 rows read, 2,970 written, 30 "
+      "rejected\n"
+      "  millrace show R\n"
+      "  millrace run --resume R   goes on where it stopped\n");
 }
 
 }  // namespace

@@ -105,17 +105,24 @@ void PrintTasks(Terminal& terminal, const std::vector<TaskRecord>& tasks) {
   terminal.Print(table.Format(terminal));
 }
 
+std::pair<std::string, Style> ResultOf(const CheckRecord& check) {
+  if (check.passed) return {"✓ passed", Style::kGreen};
+  if (check.severity == "warn") return {"! warning", Style::kYellow};
+  if (check.on_fail == "quarantine") return {"! put aside", Style::kYellow};
+  if (check.on_fail == "drop") return {"! dropped", Style::kYellow};
+  return {"✗ failed", Style::kRed};
+}
+
 void PrintChecks(Terminal& terminal, const std::vector<CheckRecord>& checks) {
   if (checks.empty()) return;
   TextTable table({{"check"}, {"task"}, {"result"}, {"rows", true}, {"detail"}});
   for (const CheckRecord& check : checks) {
-    bool warning = check.severity == "warn";
-    std::string result = check.passed ? "✓ passed" : warning ? "! warning" : "✗ " + check.on_fail;
-    Style style = check.passed                         ? Style::kGreen
-                  : warning || check.on_fail != "fail" ? Style::kYellow
-                                                       : Style::kRed;
-    table.Add(
-        {{check.check}, {ShortTask(check.task)}, {result, style}, {Count(check.failed_rows)}, {check.detail}});
+    auto [result, style] = ResultOf(check);
+    table.Add({{check.check},
+               {ShortTask(check.task)},
+               {result, style},
+               {Count(check.failed_rows)},
+               {check.detail}});
   }
   terminal.Print("\n" + table.Format(terminal));
 }
@@ -126,10 +133,10 @@ Status PrintFailures(Terminal& terminal, Store& store, const std::vector<TaskRec
         task.state == TaskState::kSucceeded)
       continue;
     bool failed = task.state == TaskState::kFailed;
-    std::string text =
-        "\n" +
-        terminal.Paint(StyleOf(task.state), std::string(Mark(task.state)) + " " + ShortTask(task.task)) +
-        (failed ? ": " : " – ") + task.reason + "\n";
+    std::string text = "\n" +
+                       terminal.Paint(StyleOf(task.state),
+                                      std::string(Mark(task.state)) + " " + ShortTask(task.task)) +
+                       (failed ? ": " : " – ") + task.reason + "\n";
     if (!task.hint.empty()) text += "  " + task.hint + "\n";
     if (task.attempt > 1) {
       for (const AttemptRecord& attempt : TRY(store.Attempts(task.run, task.task))) {

@@ -39,7 +39,8 @@ void PrintResult(Invocation& invocation, const SqlTestResult& result) {
 
 std::vector<SqlTest> Chosen(std::vector<SqlTest> tests, const std::string& name) {
   std::erase_if(tests, [&](const SqlTest& test) {
-    return !name.empty() && test.config.name.find(name) == std::string::npos && ShortTask(test.task) != name;
+    return !name.empty() && test.config.name.find(name) == std::string::npos &&
+           ShortTask(test.task) != name;
   });
   return tests;
 }
