@@ -14,17 +14,17 @@ std::string Plural(size_t count, const std::string& what) {
   return FormatCount(static_cast<int64_t>(count)) + " " + what + (count == 1 ? "" : "s");
 }
 
-// "2 new files, 1 of them rewritten": more than a position, which only its source can read, says.
+// "2 new files, 1 rewritten file": more than a position, which only its source can read, says.
 std::string FilesReason(const Walk& walk) {
   size_t files = 0, rewritten = 0;
   for (const WalkInput& input : walk.inputs) {
     files += input.info.files.size();
     rewritten += input.info.rewritten.size();
   }
-  if (files == 0) return "";
-  std::string reason = Plural(files, "new file");
-  if (rewritten > 0) reason += ", of these " + Plural(rewritten, "rewritten one");
-  return reason;
+  std::vector<std::string> parts;
+  if (files > rewritten) parts.push_back(Plural(files - rewritten, "new file"));
+  if (rewritten > 0) parts.push_back(Plural(rewritten, "rewritten file"));
+  return Join(parts, ", ");
 }
 
 // What the tasks before it will change of what it reads.
