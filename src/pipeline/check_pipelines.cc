@@ -65,28 +65,24 @@ std::vector<size_t> Order(const std::vector<Step>& steps) {
 void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context,
                     Diagnostics& diagnostics) {
   if (pipelines.empty()) return;
-  Result<std::unique_ptr<Session>> session = context.engine.Open("validate");
-  if (!session.ok()) {
-    diagnostics.Error({pipelines[0]->file}, session.status().message(), session.status().hint());
-    return;
-  }
+  CheckSession session(context);
   std::map<std::string, TaskSql> sql;  // by task key
   {
-    Shapes names(pipelines, context, **session);
+    Shapes names(pipelines, session);
     for (Pipeline* pipeline : pipelines) {
       for (Task& task : pipeline->tasks)
-        sql[task.key] = ReadTaskSql(task, names, **session, diagnostics);
+        sql[task.key] = ReadTaskSql(task, names, session, diagnostics);
       BuildGraph(*pipeline, diagnostics);
     }
   }
   // Only now, with the tasks in their places.
-  Shapes shapes(pipelines, context, **session);
+  Shapes shapes(pipelines, session);
   std::vector<Step> steps = AllSteps(pipelines, shapes);
   bool complete = std::all_of(pipelines.begin(), pipelines.end(),
                               [](const Pipeline* pipeline) { return pipeline->faulty.empty(); });
   for (size_t index : Order(steps)) {
     const Step& step = steps[index];
-    CheckTask(*step.pipeline, *step.task, sql[step.task->key], complete, shapes, **session,
+    CheckTask(*step.pipeline, *step.task, sql[step.task->key], complete, shapes, session,
               diagnostics);
     shapes.AddOutputs(*step.task);
   }

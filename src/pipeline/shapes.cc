@@ -46,8 +46,8 @@ std::vector<Column> RejectColumns() {
           Text("_raw")};
 }
 
-Shapes::Shapes(const std::vector<Pipeline*>& pipelines, CheckContext& context, Session& session)
-    : context_(context), session_(session), cache_(context.schema_cache) {
+Shapes::Shapes(const std::vector<Pipeline*>& pipelines, CheckSession& session)
+    : context_(session.context()), session_(session) {
   for (const Pipeline* pipeline : pipelines) {
     for (const Task& task : pipeline->tasks) {
       for (const std::string& name : task.writes) {
@@ -114,9 +114,9 @@ Result<std::optional<Schema>> Shapes::Describe(const Pipeline& pipeline, const T
   ConnectContext context{base.env, base.lake, pipeline.folder, base.state_folder, "", task.key};
   std::unique_ptr<Source> source = TRY(make(context));
   std::string key = source->SchemaKey();
-  if (std::optional<Schema> cached = cache_.Find(key)) return cached;
-  std::optional<Schema> schema = TRY(source->Describe(session_, {}));
-  if (schema) cache_.Add(key, *schema);
+  if (std::optional<Schema> cached = session_.cache().FindSchema(key)) return cached;
+  std::optional<Schema> schema = TRY(source->Describe(*TRY(session_.Engine()), {}));
+  if (schema) session_.cache().AddSchema(key, *schema);
   return schema;
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/check_session.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/schema_cache.h"
 
 namespace millrace {
 
@@ -21,7 +21,7 @@ class Shapes {
  public:
   // With the tasks that have been checked so far; the pipelines' tasks must not move while it
   // lives.
-  Shapes(const std::vector<Pipeline*>& pipelines, CheckContext& context, Session& session);
+  Shapes(const std::vector<Pipeline*>& pipelines, CheckSession& session);
 
   // The name as its writer spells it: SQL's names are the same in any case.
   std::string Spelled(const std::string& table) const;
@@ -50,8 +50,7 @@ class Shapes {
   void AddTable(const std::string& table, const Schema& schema, bool replaces);
 
   CheckContext& context_;
-  Session& session_;
-  SchemaCache cache_;
+  CheckSession& session_;
   std::map<std::string, std::vector<Writer>> writers_;  // by name
   std::map<std::string, std::string> spelled_;          // lower case → as written
   std::map<std::string, std::optional<Schema>>

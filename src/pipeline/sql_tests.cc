@@ -318,7 +318,8 @@ std::vector<SqlTestResult> RunSqlTests(const std::vector<SqlTest>& tests, Pipeli
   }
   std::vector<Pipeline*> all = siblings;
   all.push_back(&pipeline);
-  Shapes shapes(all, context, **session);
+  CheckSession checks(context);
+  Shapes shapes(all, checks);
   for (const Pipeline* each : all) {
     for (const Task& task : each->tasks) shapes.AddOutputs(task);
   }

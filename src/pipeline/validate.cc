@@ -38,7 +38,7 @@ std::string ConditionSql(const std::string& condition) {
 class TaskCheck {
  public:
   TaskCheck(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete, Shapes& shapes,
-            Session& session, Diagnostics& diagnostics)
+            CheckSession& session, Diagnostics& diagnostics)
       : pipeline_(pipeline),
         task_(task),
         sql_(sql),
@@ -48,50 +48,37 @@ class TaskCheck {
         diagnostics_(diagnostics) {}
 
   void Run() {
-    errors_before_ = diagnostics_.ErrorCount();
     task_.schema.reset();
     bool takes_files = std::any_of(task_.targets.begin(), task_.targets.end(),
                                    [](const Target& target) { return target.traits.takes_files; });
     if (takes_files || !task_.command.empty()) return;
-    DefineInputs();
-    DefineTables();
+    ReadInputs();
+    ReadTables();
     InferSchema();
     CompareDeclared();
     CheckConditions();
     if (task_.schema) CheckTargets();
     WarnOfRepeats();
-    for (const std::string& name : defined_) (void)session_.Drop(name);
   }
 
  private:
-  void Define(const std::string& name, const Schema& schema) {
-    Status status = session_.DefineEmpty(name, schema);
-    if (status.ok()) {
-      defined_.push_back(name);
-    } else {
-      diagnostics_.Error(task_.place, status.message(), status.hint());
-    }
-  }
-
   // nullopt when its shape is not known; the reason is told where it is the user's fault.
   std::optional<Schema> TableShape(const std::string& table, const Place& place) {
     Shapes::Shape shape = shapes_.OfTable(table);
     if (shape.known == Shapes::Known::kYes) return shape.schema;
     if (shape.known == Shapes::Known::kNoTable && complete_) {
       std::string hint = SuggestName(table, shapes_.TableNames());
-      diagnostics_.Error(
-          place, "unknown table '" + table + "'",
-          hint.starts_with("did") ? hint : "no task writes it, and the lake has no such table");
+      if (!hint.starts_with("did")) hint = "no task writes it, and the lake has no such table";
+      diagnostics_.Error(place, "unknown table '" + table + "'", hint);
     }
     return std::nullopt;
   }
 
-  void DefineInputs() {
+  void ReadInputs() {
     for (const Input& input : task_.inputs) {
-      Place place = PlaceOfConfig(input.config, input.place);
       std::optional<Schema> schema;
       if (IsTable(input.traits.reads)) {
-        schema = TableShape(input.traits.reads, place);
+        schema = TableShape(input.traits.reads, PlaceOfConfig(input.config, input.place));
       } else {
         Shapes::Shape shape = shapes_.OfSource(pipeline_, task_, input, diagnostics_);
         if (shape.known == Shapes::Known::kYes) schema = shape.schema;
@@ -101,29 +88,25 @@ class TaskCheck {
         continue;
       }
       if (task_.sql.empty() && task_.inputs_known) task_.schema = schema;
-      Define(input.name, *schema);
+      known_[input.name] = *std::move(schema);
     }
   }
 
-  void DefineTables() {
-    std::set<std::string> names;
+  void ReadTables() {
     for (const TableRef& table : sql_.tables) {
-      if (!IsTable(table.name) || !names.insert(ToLower(table.name)).second) continue;
-      DefineTable(table.name, sql_.sql.PlaceOf(table.offset));
+      if (IsTable(table.name)) ReadTable(table.name, sql_.sql.PlaceOf(table.offset));
     }
     for (const Check& check : task_.checks) {
-      if (!check.table.empty() && names.insert(ToLower(check.table)).second)
-        DefineTable(check.table, check.sql_place);
+      if (!check.table.empty()) ReadTable(check.table, check.sql_place);
     }
-    for (const auto& [table, place] : sql_.check_tables) {
-      if (names.insert(ToLower(table)).second) DefineTable(table, place);
-    }
+    for (const auto& [table, place] : sql_.check_tables) ReadTable(table, place);
   }
 
-  void DefineTable(const std::string& name, const Place& place) {
+  void ReadTable(const std::string& name, const Place& place) {
+    if (known_.contains(name) || unknown_.contains(ToLower(name))) return;
     std::optional<Schema> schema = TableShape(shapes_.Spelled(name), place);
     if (schema) {
-      Define(name, *schema);
+      known_[name] = *std::move(schema);
     } else {
       unknown_.insert(ToLower(name));
     }
@@ -134,13 +117,13 @@ class TaskCheck {
     bool all_known =
         std::none_of(sql_.tables.begin(), sql_.tables.end(),
                      [&](const TableRef& table) { return unknown_.contains(ToLower(table.name)); });
+    // Without SQL of its own a task with one named input is a SELECT * made for it.
+    if (!all_known || (sql_.sql.empty() && !unknown_.empty())) return;
     const std::string& text = sql_.sql.empty() ? task_.sql : sql_.sql.text();
-    if (sql_.sql.empty() && !unknown_.empty()) return;
-    if (!all_known) return;
-    Result<Description> description = session_.Describe({text});
+    Result<Description> description = session_.Describe(text, known_);
     if (!description.ok()) {
-      diagnostics_.Error(sql_.sql.PlaceOf(0), description.status().message(),
-                         description.status().hint());
+      const Status& status = description.status();
+      diagnostics_.Error(sql_.sql.PlaceOf(0), status.message(), status.hint());
       return;
     }
     TellSqlErrors(description->errors, sql_.sql, 0, diagnostics_);
@@ -175,38 +158,66 @@ class TaskCheck {
     }
   }
 
+  // The checks and the conditions of targets, over the rows by the name `this`.
   void CheckConditions() {
-    if (task_.schema) {
-      Define(std::string(kRowsView), *task_.schema);
-      std::vector<Check> checks;
-      for (const Check& check : task_.checks) {
-        if (!ReadsUnknown(check)) checks.push_back(check);
+    bool any_when = std::any_of(task_.targets.begin(), task_.targets.end(),
+                                [](const Target& target) { return !target.when.empty(); });
+    if (task_.checks.empty() && !any_when) return;
+    if (!task_.schema) {
+      for (const Target& target : task_.targets) CheckSyntaxOfWhen(target);
+      return;
+    }
+    NamedShapes shapes = known_;
+    shapes[std::string(kRowsView)] = *task_.schema;
+    std::string key = KeyOf(AllConditions(), shapes);
+    if (session_.cache().IsGood(key)) return;
+    size_t told = diagnostics_.all().size();
+    Status defined = session_.Define(shapes);
+    Result<Session*> engine = session_.Engine();
+    if (!defined.ok() || !engine.ok()) {
+      const Status& status = defined.ok() ? engine.status() : defined;
+      diagnostics_.Error(task_.place, status.message(), status.hint());
+      return;
+    }
+    std::vector<Check> checks;
+    for (const Check& check : task_.checks) {
+      if (!ReadsUnknown(check)) checks.push_back(check);
+    }
+    ValidateChecks(checks, *task_.schema, **engine, kRowsView, diagnostics_);
+    for (const Target& target : task_.targets) CheckWhen(target, shapes);
+    if (diagnostics_.all().size() == told && unknown_.empty()) session_.cache().AddGood(key);
+  }
+
+  std::string AllConditions() const {
+    std::string text;
+    auto add = [&text](const std::string& part) {
+      text += std::to_string(part.size()) + ":" + part + ";";
+    };
+    for (const Check& check : task_.checks) {
+      for (const std::string* part :
+           {&check.kind, &check.name, &check.table, &check.condition, &check.query}) {
+        add(*part);
       }
-      ValidateChecks(checks, *task_.schema, session_, kRowsView, diagnostics_);
+      for (const auto& [column, place] : check.columns) add(column);
     }
-    for (const Target& target : task_.targets) {
-      if (!target.when.empty()) CheckWhen(target);
-    }
+    for (const Target& target : task_.targets) add(target.when);
+    return text;
   }
 
   bool ReadsUnknown(const Check& check) {
     if (!check.table.empty() && unknown_.contains(ToLower(check.table))) return true;
     if (unknown_.empty() || (check.query.empty() && check.condition.empty())) return false;
     std::string text = check.query.empty() ? ConditionSql(check.condition) : check.query;
-    Result<std::vector<TableRef>> tables = session_.TablesIn({text});
-    return tables.ok() && std::any_of(tables->begin(), tables->end(), [&](const TableRef& table) {
-             return unknown_.contains(ToLower(table.name));
-           });
+    Result<StatementNames> names = session_.NamesIn(text);
+    if (!names.ok()) return false;
+    return std::any_of(names->tables.begin(), names->tables.end(), [&](const TableRef& table) {
+      return unknown_.contains(ToLower(table.name));
+    });
   }
 
-  void CheckWhen(const Target& target) {
-    std::string text = ConditionSql(target.when);
-    if (!task_.schema) {
-      Result<std::vector<TableRef>> tables = session_.TablesIn({text});
-      if (!tables.ok()) TellStatement(text, target.when_source);
-      return;
-    }
-    Result<Description> description = session_.Describe({text});
+  void CheckWhen(const Target& target, const NamedShapes& shapes) {
+    if (target.when.empty()) return;
+    Result<Description> description = session_.Describe(ConditionSql(target.when), shapes);
     if (!description.ok()) return;
     TellSqlErrors(description->errors, target.when_source, kConditionHead.size(), diagnostics_);
     if (!description->ok() || description->schema.columns.empty()) return;
@@ -216,12 +227,13 @@ class TaskCheck {
                        "'when' must be true or false, here it is " + type.ToSql());
   }
 
-  void TellStatement(const std::string& text, const SqlText& source) {
-    Result<Description> description = session_.Describe({text});
+  void CheckSyntaxOfWhen(const Target& target) {
+    if (target.when.empty() || session_.NamesIn(ConditionSql(target.when)).ok()) return;
+    Result<Description> description = session_.Describe(ConditionSql(target.when), {});
     if (!description.ok()) return;
     std::erase_if(description->errors,
                   [](const SqlError& error) { return error.kind != "syntax"; });
-    TellSqlErrors(description->errors, source, kConditionHead.size(), diagnostics_);
+    TellSqlErrors(description->errors, target.when_source, kConditionHead.size(), diagnostics_);
   }
 
   void CheckTargets() {
@@ -300,11 +312,10 @@ class TaskCheck {
   const TaskSql& sql_;
   const bool complete_;
   Shapes& shapes_;
-  Session& session_;
+  CheckSession& session_;
   Diagnostics& diagnostics_;
-  std::vector<std::string> defined_;
+  NamedShapes known_;              // inputs and tables, as SQL names them
   std::set<std::string> unknown_;  // inputs and tables of unknown shape, in lower case
-  size_t errors_before_ = 0;
 };
 
 // The place of a call in a statement: the engine tells its name only.
@@ -318,10 +329,9 @@ size_t FindCall(const std::string& sql, const std::string& function) {
   return 0;
 }
 
-void WarnOfVolatile(const SqlText& sql, Session& session, Diagnostics& diagnostics) {
-  Result<std::vector<std::string>> calls = session.VolatileCalls({sql.text()});
-  if (!calls.ok()) return;
-  for (const std::string& call : *calls) {
+void WarnOfVolatile(const SqlText& sql, const std::vector<std::string>& calls,
+                    Diagnostics& diagnostics) {
+  for (const std::string& call : calls) {
     diagnostics.Warn(
         sql.PlaceOf(FindCall(sql.text(), call)),
         call + "() gives other values when the same rows are computed again after a failure",
@@ -336,6 +346,20 @@ void WarnOfUnusedInputs(const Task& task, const TaskSql& sql, Diagnostics& diagn
     });
     if (!used)
       diagnostics.Warn(input.place, "the SQL does not read the input '" + input.name + "'");
+  }
+}
+
+// The engine says more of a statement that does not parse than that it does not.
+void TellSyntaxError(const SqlText& sql, const Status& status, CheckSession& session,
+                     Diagnostics& diagnostics) {
+  Result<Description> description = session.Describe(sql.text(), {});
+  bool syntax =
+      description.ok() && std::any_of(description->errors.begin(), description->errors.end(),
+                                      [](const SqlError& error) { return error.kind == "syntax"; });
+  if (syntax) {
+    TellSqlErrors(description->errors, sql, 0, diagnostics);
+  } else {
+    diagnostics.Error(sql.PlaceOf(0), status.message(), status.hint());
   }
 }
 
@@ -356,7 +380,8 @@ void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size
   }
 }
 
-TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnostics& diagnostics) {
+TaskSql ReadTaskSql(Task& task, const Shapes& shapes, CheckSession& session,
+                    Diagnostics& diagnostics) {
   TaskSql result;
   const Values stand_ins{.variables = {{"run.id", "20000101T000000-000000"},
                                        {"run.logical_date", "2000-01-01T00:00:00Z"},
@@ -364,22 +389,14 @@ TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnost
                                        {"run.data_interval_end", "2000-01-01T00:00:00Z"}}};
   result.sql = task.sql_source.Resolve(stand_ins, diagnostics);
   if (!result.sql.empty()) {
-    Result<std::vector<TableRef>> tables = session.TablesIn({result.sql.text()});
-    if (tables.ok()) {
-      result.tables = *std::move(tables);
-      WarnOfVolatile(result.sql, session, diagnostics);
+    Result<StatementNames> names = session.NamesIn(result.sql.text());
+    if (names.ok()) {
+      result.tables = std::move(names->tables);
+      WarnOfVolatile(result.sql, names->volatile_calls, diagnostics);
       WarnOfUnusedInputs(task, result, diagnostics);
     } else {
       result.syntax_error = true;
-      Result<Description> description = session.Describe({result.sql.text()});
-      bool syntax = description.ok() &&
-                    std::any_of(description->errors.begin(), description->errors.end(),
-                                [](const SqlError& error) { return error.kind == "syntax"; });
-      if (syntax) {
-        TellSqlErrors(description->errors, result.sql, 0, diagnostics);
-      } else {
-        diagnostics.Error(result.sql.PlaceOf(0), tables.status().message(), tables.status().hint());
-      }
+      TellSyntaxError(result.sql, names.status(), session, diagnostics);
     }
   }
   for (const TableRef& table : result.tables) {
@@ -387,9 +404,9 @@ TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnost
   }
   for (const Check& check : task.checks) {
     if (check.query.empty()) continue;
-    Result<std::vector<TableRef>> tables = session.TablesIn({check.query});
-    if (!tables.ok()) continue;  // told when the check is looked at
-    for (const TableRef& table : *tables) {
+    Result<StatementNames> names = session.NamesIn(check.query);
+    if (!names.ok()) continue;  // told when the check is looked at
+    for (const TableRef& table : names->tables) {
       if (!IsTable(table.name)) continue;
       AddRead(task, shapes.Spelled(table.name));
       result.check_tables.emplace_back(table.name, check.sql_node.IsScalar()
@@ -401,7 +418,7 @@ TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnost
 }
 
 void CheckTask(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete,
-               Shapes& shapes, Session& session, Diagnostics& diagnostics) {
+               Shapes& shapes, CheckSession& session, Diagnostics& diagnostics) {
   TaskCheck(pipeline, task, sql, complete, shapes, session, diagnostics).Run();
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/check_session.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/shapes.h"
 
@@ -19,12 +20,13 @@ struct TaskSql {
 };
 
 // Reads the names in SQL, tells syntax errors, fills in task.reads.
-TaskSql ReadTaskSql(Task& task, const Shapes& shapes, Session& session, Diagnostics& diagnostics);
+TaskSql ReadTaskSql(Task& task, const Shapes& shapes, CheckSession& session,
+                    Diagnostics& diagnostics);
 
 // Everything else; fills in task.schema. `complete`: false when faulty tasks may write tables
 // nobody knows of.
 void CheckTask(const Pipeline& pipeline, Task& task, const TaskSql& sql, bool complete,
-               Shapes& shapes, Session& session, Diagnostics& diagnostics);
+               Shapes& shapes, CheckSession& session, Diagnostics& diagnostics);
 
 // Tells what an engine says of a statement that begins at byte `skip` of what it was given.
 void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size_t skip,
