@@ -46,8 +46,10 @@ class Expander {
     diagnostics_.Error(node_.PlaceOf(at), std::move(message), std::move(hint));
   }
   bool IsKept(std::string_view name) const {
-    return std::any_of(values_.keep.begin(), values_.keep.end(),
-                       [&](const std::string& prefix) { return name.starts_with(prefix); });
+    auto begins = [&](const std::string& prefix) { return name.starts_with(prefix); };
+    const std::vector<std::string>&keep = values_.keep, &only = values_.only;
+    return std::any_of(keep.begin(), keep.end(), begins) ||
+           (!only.empty() && std::none_of(only.begin(), only.end(), begins));
   }
   size_t Close(size_t open, size_t end) const;
   void ExpandLiteral(size_t begin, size_t end);

@@ -24,6 +24,9 @@ struct Values {
   // Prefixes whose names stay as they are ("run.": what is hashed and checked must not change with
   // each run).
   std::vector<std::string> keep;
+  // When not empty: only names with one of these prefixes are replaced, all else stays as it is,
+  // escapes too. For what comes later than the rest.
+  std::vector<std::string> only = {};
 };
 
 // Replaces every ${…} in every scalar of a tree, keys excepted. Each failure is told at its place,

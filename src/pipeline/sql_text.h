@@ -23,6 +23,8 @@ class SqlText {
   // follows.
   const std::string& text() const { return text_; }
   bool empty() const { return text_.empty(); }
+  bool broken() const { return node_.broken; }  // an undefined name is in it, which was told
+  bool secret() const { return node_.secret; }  // no word of it may be shown
   // Where byte `offset` of text() was written; of a replaced ${…}, its beginning.
   Place PlaceOf(size_t offset) const { return node_.PlaceOf(offset); }
   // With the names replaced that were kept before (${run.*}).

@@ -216,7 +216,7 @@ class TaskCheck {
   }
 
   void CheckWhen(const Target& target, const NamedShapes& shapes) {
-    if (target.when.empty()) return;
+    if (target.when.empty() || target.when_source.broken()) return;
     Result<Description> description = session_.Describe(ConditionSql(target.when), shapes);
     if (!description.ok()) return;
     TellSqlErrors(description->errors, target.when_source, kConditionHead.size(), diagnostics_);
@@ -228,7 +228,9 @@ class TaskCheck {
   }
 
   void CheckSyntaxOfWhen(const Target& target) {
-    if (target.when.empty() || session_.NamesIn(ConditionSql(target.when)).ok()) return;
+    if (target.when.empty() || target.when_source.broken() ||
+        session_.NamesIn(ConditionSql(target.when)).ok())
+      return;
     Result<Description> description = session_.Describe(ConditionSql(target.when), {});
     if (!description.ok()) return;
     std::erase_if(description->errors,
@@ -359,7 +361,8 @@ void TellSyntaxError(const SqlText& sql, const Status& status, CheckSession& ses
   if (syntax) {
     TellSqlErrors(description->errors, sql, 0, diagnostics);
   } else {
-    diagnostics.Error(sql.PlaceOf(0), status.message(), status.hint());
+    diagnostics.Error(sql.PlaceOf(0), sql.secret() ? "the SQL is not right" : status.message(),
+                      status.hint());
   }
 }
 
@@ -374,6 +377,11 @@ void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size
                    Diagnostics& diagnostics) {
   for (const SqlError& error : errors) {
     size_t offset = error.offset.value_or(0);
+    if (sql.secret()) {
+      diagnostics.Error(sql.PlaceOf(offset < skip ? 0 : offset - skip), "the SQL is not right here",
+                        "what exactly is wrong is not shown: a secret is in the statement");
+      continue;
+    }
     std::string hint;
     if (!error.candidates.empty()) hint = "did you mean '" + error.candidates[0] + "'?";
     diagnostics.Error(sql.PlaceOf(offset < skip ? 0 : offset - skip), error.message, hint);
@@ -386,9 +394,11 @@ TaskSql ReadTaskSql(Task& task, const Shapes& shapes, CheckSession& session,
   const Values stand_ins{.variables = {{"run.id", "20000101T000000-000000"},
                                        {"run.logical_date", "2000-01-01T00:00:00Z"},
                                        {"run.data_interval_start", "2000-01-01T00:00:00Z"},
-                                       {"run.data_interval_end", "2000-01-01T00:00:00Z"}}};
+                                       {"run.data_interval_end", "2000-01-01T00:00:00Z"}},
+                         .only = {"run."}};
   result.sql = task.sql_source.Resolve(stand_ins, diagnostics);
-  if (!result.sql.empty()) {
+  result.syntax_error = result.sql.broken();
+  if (!result.sql.empty() && !result.sql.broken()) {
     Result<StatementNames> names = session.NamesIn(result.sql.text());
     if (names.ok()) {
       result.tables = std::move(names->tables);
