@@ -34,16 +34,18 @@ void AddOption(CLI::App& app, const OptionInfo& info) {
     return true;
   };
   CLI::Option* option = app.add_option(info.names, take, info.help);
+  const int most = info.repeated ? -1 : 1;  // -1: any number
   if (info.argument) {
-    option->expected(info.repeated ? -1 : 1)->required(info.required);
+    option->expected(1, most)->required(info.required);
   } else {
-    option->type_size(1)->expected(info.repeated ? -1 : 1)->allow_extra_args(false);
+    option->type_size(1)->expected(1, most)->allow_extra_args(false);
     if (!info.repeated) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
 }
 
 void AddFlag(CLI::App& app, const OptionInfo& info) {
-  app.add_flag_function(info.names, [&info](int64_t) { (void)info.set("true"); }, info.help);
+  app.add_flag_function(
+      info.names, [&info](int64_t) { (void)info.set("true"); }, info.help);
 }
 
 struct Tree {

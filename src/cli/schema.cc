@@ -12,7 +12,7 @@ namespace {
 
 Result<int> PrintSchema(Invocation& invocation, const std::string& which) {
   if (which == "project") {
-    invocation.terminal.Print(SpecJsonSchema(*ProjectSpec()).dump(2) + "\n");
+    invocation.terminal.Print(ProjectJsonSchema().dump(2) + "\n");
     return kExitDone;
   }
   if (!which.empty() && which != "pipeline") {

@@ -3,6 +3,7 @@
 
 #include "pipeline/pipeline.h"
 #include "pipeline/specs.h"
+#include "pipeline/sql_tests.h"
 
 namespace millrace {
 namespace {
@@ -109,8 +110,7 @@ Json MatrixShape() {
 
 Json TestRows() {
   Json rows = ListOf({{"type", "object"}});
-  return AnyOf(
-      {std::move(rows), {{"type", "string"}}, {{"type", "object"}, {"required", {"file"}}}});
+  return AnyOf({std::move(rows), {{"type", "string"}}});
 }
 
 Json Params() {
@@ -132,16 +132,10 @@ Json TaskShape(const Registry& registry) {
   Reshape(task, "matrix", MatrixShape());
   Reshape(task, "retry", Ref("retry"));
   Reshape(task, "columns", {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}});
-  Json test = {{"type", "object"},
-               {"properties",
-                {{"name", {{"type", "string"}}},
-                 {"task", {{"type", "string"}}},
-                 {"given", {{"type", "object"}, {"additionalProperties", TestRows()}}},
-                 {"expect", TestRows()},
-                 {"rejects", TestRows()},
-                 {"ordered", {{"type", "boolean"}}}}},
-               {"additionalProperties", false},
-               {"required", {"given"}}};
+  Json test = ObjectForm(SpecJsonSchema(*SqlTestSpec().info()));
+  Reshape(test, "given", {{"type", "object"}, {"additionalProperties", TestRows()}});
+  Reshape(test, "expect", TestRows());
+  Reshape(test, "rejects", TestRows());
   Reshape(task, "tests", ListOf(std::move(test)));
   return task;
 }

@@ -240,6 +240,7 @@ Result<Checked> Walk::Check(const Sql& rows, std::stop_token stop) {
   if (task.checks.empty()) return Checked{.accepted_rows = rows};
   Stage("checking");
   Checked checked = TRY(RunChecks(task.checks, *session_, rows, "millrace_check_", stop));
+  dropped_ = checked.dropped;
   TRY(Record(checked));
   // Nothing of the task is committed when a gate says no.
   if (!checked.verdict.ok()) return checked.verdict;
@@ -342,7 +343,7 @@ Status Walk::Count() {
   Stage("committing");
   // Rows that nobody counted on the way in are those that came out.
   if (counts.rows_in == 0 && task.sql.empty())
-    counts.rows_in = counts.rows_out + counts.rows_rejected;
+    counts.rows_in = counts.rows_out + counts.rows_rejected + dropped_;
   return run.store.UpdateTask(counts);
 }
 

@@ -91,6 +91,7 @@ class Walk {
   ConnectContext connect_;
   std::unique_ptr<Session> session_;
   std::vector<Sql> discarded_;  // rows that a target's contract refused
+  int64_t dropped_ = 0;         // rows that a check with `on_fail: drop` took
   std::string stage_;
   Time stage_began_;
   std::map<std::string, double> seconds_;  // by stage
