@@ -47,7 +47,12 @@ std::string Names(const std::vector<std::string>& names) {
 }
 
 void PrintTable(Terminal& terminal, const std::vector<TaskPlan>& plans) {
-  TextTable table({{"task"}, {"action"}, {"why"}, {"reads"}, {"size", true}, {"writes"}});
+  TextTable table({{.name = "task", .whole = true},
+                   {"action"},
+                   {"why"},
+                   {.name = "reads", .optional = true, .minor = true},
+                   {.name = "size", .right = true, .optional = true},
+                   {.name = "writes", .optional = true}});
   size_t skipped = 0;
   for (const TaskPlan& plan : plans) {
     bool skip = plan.action == TaskPlan::Action::kSkip;

@@ -38,8 +38,12 @@ Result<int> ListRuns(Invocation& invocation, const RunsOptions& options) {
   std::unique_ptr<Workspace> workspace = TRY(Workspace::Open(invocation));
   Store* store = TRY(workspace->store_to_read());
   std::vector<RunRecord> runs = TRY(store->Runs(options.pipeline, options.limit));
-  TextTable table(
-      {{"run"}, {"pipeline"}, {"state"}, {"started (UTC)"}, {"duration", true}, {"tasks"}});
+  TextTable table({{.name = "run", .whole = true},
+                   {"pipeline"},
+                   {.name = "state", .whole = true},
+                   {.name = "started (UTC)", .whole = true, .minor = true},
+                   {"time", true},
+                   {"tasks"}});
   for (const RunRecord& run : runs) {
     bool killed = WasKilled(run);
     Style style = killed ? Style::kYellow : StyleOf(run.state);

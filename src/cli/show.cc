@@ -83,17 +83,17 @@ void PrintHead(Terminal& terminal, const RunRecord& run) {
 }
 
 void PrintTasks(Terminal& terminal, const std::vector<TaskRecord>& tasks) {
-  TextTable table({{"task"},
+  TextTable table({{.name = "task", .whole = true},
                    {"state"},
                    {"time", true},
-                   {"rows in → out", true},
-                   {"bytes in → out", true},
-                   {"rejected", true},
-                   {"tries", true}});
+                   {.name = "rows in → out", .right = true, .optional = true},
+                   {.name = "bytes in → out", .right = true, .optional = true, .minor = true},
+                   {.name = "rejected", .right = true, .optional = true},
+                   {.name = "tries", .right = true, .optional = true}});
   TaskTree(tasks).Walk([&](const TaskRecord& task, const std::string& branch) {
     Style style = StyleOf(task.state);
-    std::string time =
-        task.started && task.ended ? FormatDuration(*task.ended - *task.started) : "";
+    bool ran = task.started && task.ended && task.state != TaskState::kSkipped;
+    std::string time = ran ? FormatDuration(*task.ended - *task.started) : "";
     table.Add({{branch + ShortTask(task.task)},
                {std::string(Mark(task.state)) + " " + std::string(Word(task.state)), style},
                {time},
@@ -115,7 +115,11 @@ std::pair<std::string, Style> ResultOf(const CheckRecord& check) {
 
 void PrintChecks(Terminal& terminal, const std::vector<CheckRecord>& checks) {
   if (checks.empty()) return;
-  TextTable table({{"check"}, {"task"}, {"result"}, {"rows", true}, {"detail"}});
+  TextTable table({{"check"},
+                   {"task"},
+                   {.name = "result", .whole = true},
+                   {.name = "rows", .right = true, .optional = true},
+                   {.name = "detail", .optional = true}});
   for (const CheckRecord& check : checks) {
     auto [result, style] = ResultOf(check);
     table.Add({{check.check},

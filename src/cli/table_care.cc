@@ -47,7 +47,7 @@ Result<int> PrintHistory(Invocation& invocation, const std::string& name, int li
                   {"files +", true},
                   {"files −", true},
                   {"rows +", true},
-                  {"run"}});
+                  {.name = "run", .whole = true, .optional = true}});
   for (const HistoryEntry& entry : TRY(table->History(limit))) {
     text.Add({{std::to_string(entry.version)},
               {ShortTime(entry.committed)},

@@ -65,13 +65,13 @@ Status AddLandings(TextTable& table, Storage& storage) {
 Result<int> ListTables(Invocation& invocation) {
   std::unique_ptr<Workspace> workspace = TRY(Workspace::Open(invocation));
   Lake* lake = TRY(workspace->lake());
-  TextTable table({{"table"},
+  TextTable table({{.name = "table", .whole = true},
                    {"version", true},
                    {"rows", true},
                    {"files", true},
                    {"size", true},
-                   {"last commit (UTC)"},
-                   {""}});
+                   {.name = "last commit (UTC)", .whole = true},
+                   {.name = "", .optional = true}});
   TRY(AddLandings(table, lake->storage()));
   for (const TableName& name : TRY(lake->Tables())) AddTable(table, name, *lake);
   if (table.size() == 0) {

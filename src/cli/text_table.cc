@@ -1,14 +1,17 @@
 #include "cli/text_table.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+
+#include "cli/words.h"
 
 namespace millrace {
 
 namespace {
 
 constexpr int kGap = 2;
-constexpr int kLeast = 6;  // a column cut to less tells nothing
+constexpr int kLeast = 12;  // a text cut to less tells nothing
 
 std::string Pad(std::string text, int width, bool right) {
   int missing = width - DisplayWidth(text);
@@ -24,76 +27,120 @@ std::string TrimEnd(std::string line) {
 
 }  // namespace
 
-std::vector<int> FitColumns(std::vector<int> widths, int room, int gap) {
-  auto total = [&] {
-    int shown =
-        static_cast<int>(std::count_if(widths.begin(), widths.end(), [](int w) { return w > 0; }));
-    return std::accumulate(widths.begin(), widths.end(), 0) + gap * std::max(0, shown - 1);
-  };
-  while (total() > room) {
-    auto widest = std::max_element(widths.begin(), widths.end());
-    if (*widest <= kLeast) break;
-    int excess = total() - room;
-    // Down to the next widest, so that similar columns are cut alike.
-    int next = kLeast;
-    for (int width : widths) {
-      if (width < *widest) next = std::max(next, width);
-    }
-    *widest = std::max({*widest - excess, next - 1, kLeast});
-  }
-  // What is in the middle goes first: the first columns name a row, the last are what was computed.
-  while (total() > room && widths.size() > 2) {
-    std::vector<size_t> shown;
-    for (size_t i = 0; i < widths.size(); ++i) {
-      if (widths[i] > 0) shown.push_back(i);
-    }
-    if (shown.size() <= 2) break;
-    widths[shown[shown.size() / 2]] = 0;
+namespace {
+
+// Widths of at most `level`, or the least of a column.
+std::vector<int> CutTo(int level, const std::vector<ColumnWidth>& columns) {
+  std::vector<int> widths;
+  for (const ColumnWidth& column : columns) {
+    widths.push_back(std::min(column.wanted, std::max(level, column.least)));
   }
   return widths;
 }
 
-std::string TextTable::Format(const Terminal& terminal) const {
-  auto shown_text = [](const Cell& cell) {
-    return cell.text ? Printable(*cell.text) : std::string("NULL");
+// Similar columns are cut alike: to the highest level at which all fit.
+std::vector<int> Share(const std::vector<ColumnWidth>& columns, int room) {
+  auto total = [](const std::vector<int>& widths) {
+    return std::accumulate(widths.begin(), widths.end(), int64_t{0});
   };
-  bool typed = std::any_of(columns_.begin(), columns_.end(),
-                           [](const Column& c) { return !c.type.empty(); });
-  std::vector<int> widths;
-  for (size_t i = 0; i < columns_.size(); ++i) {
-    int width = std::max({1, DisplayWidth(columns_[i].name), DisplayWidth(columns_[i].type)});
-    for (const std::vector<Cell>& row : rows_) {
-      if (i < row.size()) width = std::max(width, DisplayWidth(shown_text(row[i])));
-    }
-    widths.push_back(width);
+  int low = 0, high = std::max(room, 1);
+  while (low < high) {
+    int middle = static_cast<int>(low + (int64_t{high} - low + 1) / 2);
+    if (total(CutTo(middle, columns)) <= room)
+      low = middle;
+    else
+      high = middle - 1;
   }
-  if (terminal.width() > 0) widths = FitColumns(std::move(widths), terminal.width(), kGap);
+  std::vector<int> widths = CutTo(low, columns);
+  int64_t rest = room - total(widths);
+  for (size_t i = 0; i < widths.size() && rest > 0; ++i) {
+    if (widths[i] == columns[i].wanted) continue;
+    ++widths[i];
+    --rest;
+  }
+  return widths;
+}
 
+}  // namespace
+
+std::vector<int> FitColumns(const std::vector<ColumnWidth>& columns, int room, int gap) {
+  std::vector<size_t> shown;
+  int64_t least = -gap;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].wanted == 0) continue;
+    shown.push_back(i);
+    least += columns[i].least + gap;
+  }
+  // The middle goes first: the first columns name a row, the last are what was computed.
+  while (least > room && shown.size() > 2) {
+    auto goes =
+        std::find_if(shown.begin(), shown.end(), [&](size_t i) { return columns[i].minor; });
+    if (goes == shown.end()) goes = shown.begin() + static_cast<std::ptrdiff_t>(shown.size() / 2);
+    least -= columns[*goes].least + gap;
+    shown.erase(goes);
+  }
+  std::vector<ColumnWidth> kept;
+  for (size_t i : shown) kept.push_back(columns[i]);
+  std::vector<int> shared = Share(kept, room - gap * (static_cast<int>(shown.size()) - 1));
+  std::vector<int> widths(columns.size(), 0);
+  for (size_t i = 0; i < shown.size(); ++i) widths[shown[i]] = shared[i];
+  return widths;
+}
+
+std::vector<ColumnWidth> TextTable::Widths() const {
+  std::vector<ColumnWidth> widths;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const Column& column = columns_[i];
+    int wanted = std::max({1, DisplayWidth(column.name), DisplayWidth(column.type)});
+    bool empty = true;
+    for (const std::vector<Cell>& row : rows_) {
+      if (i >= row.size()) continue;
+      wanted = std::max(wanted, DisplayWidth(Shown(row[i])));
+      if (!row[i].text || !row[i].text->empty()) empty = false;
+    }
+    if (column.optional && empty) wanted = 0;
+    bool whole = column.whole || column.right;  // half a number is another number
+    widths.push_back({wanted, whole ? wanted : std::min(wanted, kLeast), column.minor});
+  }
+  return widths;
+}
+
+std::string TextTable::Shown(const Cell& cell) {
+  return cell.text ? Printable(*cell.text) : "NULL";
+}
+
+std::string TextTable::Format(const Terminal& terminal) const {
+  bool typed = std::any_of(columns_.begin(), columns_.end(),
+                           [](const Column& column) { return !column.type.empty(); });
+  std::vector<ColumnWidth> wanted = Widths();
+  int room = terminal.width() > 0 ? terminal.width() : std::numeric_limits<int>::max();
+  std::vector<int> widths = FitColumns(wanted, room, kGap);
+
+  using Styled = std::pair<std::string, Style>;
   auto line = [&](auto&& cell_of) {
     std::string text;
     for (size_t i = 0; i < columns_.size(); ++i) {
       if (widths[i] == 0) continue;
       if (!text.empty()) text += std::string(kGap, ' ');
-      auto [cell, style] = cell_of(i);
-      std::string padded = Pad(FitWidth(cell, widths[i]), widths[i], columns_[i].right);
-      text += terminal.Paint(style, padded);
+      Styled cell = cell_of(i);
+      std::string padded = Pad(FitWidth(cell.first, widths[i]), widths[i], columns_[i].right);
+      text += terminal.Paint(cell.second, padded);
     }
-    return TrimEnd(std::move(text));
+    return TrimEnd(FitWidth(text, room));
   };
-  using Styled = std::pair<std::string, Style>;
   std::string text = line([&](size_t i) { return Styled(columns_[i].name, Style::kBold); });
   if (typed) text += line([&](size_t i) { return Styled(columns_[i].type, Style::kDim); });
   for (const std::vector<Cell>& row : rows_) {
     text += line([&](size_t i) {
       if (i >= row.size()) return Styled("", Style::kPlain);
-      return Styled(shown_text(row[i]), row[i].text ? row[i].style : Style::kDim);
+      return Styled(Shown(row[i]), row[i].text ? row[i].style : Style::kDim);
     });
   }
-  auto left_out = std::count(widths.begin(), widths.end(), 0);
-  if (left_out > 0)
-    text +=
-        terminal.Paint(Style::kDim, "… " + std::to_string(left_out) + " columns left out") + "\n";
-  return text;
+  int64_t left_out = 0;
+  for (size_t i = 0; i < widths.size(); ++i) left_out += widths[i] == 0 && wanted[i].wanted > 0;
+  if (left_out == 0) return text;
+  return text + terminal.Paint(Style::kDim, "… " + Counted(left_out, "column") + " left out") +
+         "\n";
 }
 
 }  // namespace millrace

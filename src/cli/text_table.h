@@ -9,12 +9,22 @@
 
 namespace millrace {
 
+struct ColumnWidth {
+  int wanted = 0, least = 0;
+  bool minor = false;  // goes before others
+};
+// How columns share `room` with `gap` between them: the width of each, 0 for one left out.
+std::vector<int> FitColumns(const std::vector<ColumnWidth>& columns, int room, int gap);
+
 class TextTable {
  public:
   struct Column {
     std::string name;
-    bool right = false;     // numbers
+    bool right = false;     // a number: never cut
     std::string type = {};  // told under the name when any column has one
+    bool whole = false;     // never cut: names that are typed again
+    bool optional = false;  // not shown when all its cells are empty
+    bool minor = false;     // the first to be left out
   };
   struct Cell {
     std::optional<std::string> text;  // absent: NULL
@@ -31,12 +41,11 @@ class TextTable {
   std::string Format(const Terminal& terminal) const;
 
  private:
+  std::vector<ColumnWidth> Widths() const;
+  static std::string Shown(const Cell& cell);
+
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;
 };
-
-// How a table of `widths` fits into `room` columns with `gap` between them: the width of each, 0
-// for one left out.
-std::vector<int> FitColumns(std::vector<int> widths, int room, int gap);
 
 }  // namespace millrace
