@@ -36,7 +36,7 @@ void AddOption(CLI::App& app, const OptionInfo& info) {
   CLI::Option* option = app.add_option(info.names, take, info.help);
   const int most = info.repeated ? -1 : 1;  // -1: any number
   if (info.argument) {
-    option->expected(1, most)->required(info.required);
+    option->expected(1, most)->allow_extra_args(info.repeated)->required(info.required);
   } else {
     option->type_size(1)->expected(1, most)->allow_extra_args(false);
     if (!info.repeated) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
