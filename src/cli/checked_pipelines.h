@@ -12,12 +12,14 @@
 namespace millrace {
 
 struct CheckedPipelines {
-  std::vector<std::unique_ptr<Pipeline>> pipelines;  // those whose structure is right
+  std::vector<std::unique_ptr<Pipeline>> pipelines;  // those asked for whose structure is right
+  std::vector<std::unique_ptr<Pipeline>> siblings;  // the project's others, whose tables these read
   std::unique_ptr<ConnectContext> connect;
   std::unique_ptr<CheckContext> context;
-  Diagnostics diagnostics;
+  Diagnostics diagnostics;  // of the pipelines asked for
 
-  std::vector<Pipeline*> pointers() const;
+  // All but one, which may be null.
+  std::vector<Pipeline*> Others(const Pipeline* than) const;
 };
 
 // `paths`: files, folders or names; none: all of the project. kNotFound when there are none.

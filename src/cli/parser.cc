@@ -44,8 +44,7 @@ void AddOption(CLI::App& app, const OptionInfo& info) {
 }
 
 void AddFlag(CLI::App& app, const OptionInfo& info) {
-  app.add_flag_function(
-      info.names, [&info](int64_t) { (void)info.set("true"); }, info.help);
+  app.add_flag_function(info.names, [&info](int64_t) { (void)info.set("true"); }, info.help);
 }
 
 struct Tree {

@@ -8,6 +8,7 @@
 #include "cli/text_table.h"
 #include "cli/words.h"
 #include "cli/workspace.h"
+#include "pipeline/files.h"
 
 namespace millrace {
 
@@ -77,7 +78,7 @@ void PrintHead(Terminal& terminal, const RunRecord& run) {
                      "  " + terminal.Paint(Style::kBold, run.pipeline) + "  run " + run.id + "\n";
   text += "  " + ShortTime(run.started) + " UTC";
   if (run.ended) text += ", took " + FormatDuration(*run.ended - run.started);
-  text += "  ·  " + run.pipeline_file + "\n";
+  text += "  ·  " + ShownPath(run.pipeline_file) + "\n";
   for (const auto& [name, value] : run.params) text += "  " + name + " = " + value + "\n";
   terminal.Print(text + "\n");
 }

@@ -49,7 +49,7 @@ Result<int> RunTests(Invocation& invocation, const TestArguments& arguments) {
   std::unique_ptr<Workspace> workspace = TRY(Workspace::Open(invocation));
   CheckedPipelines checked = TRY(CheckPipelinesAt(*workspace, arguments.paths));
   std::vector<std::vector<SqlTest>> tests;
-  for (Pipeline* pipeline : checked.pointers()) {
+  for (const auto& pipeline : checked.pipelines) {
     tests.push_back(Chosen(LoadSqlTests(*pipeline, checked.diagnostics), arguments.name));
   }
   if (checked.diagnostics.HasErrors()) {
@@ -58,9 +58,8 @@ Result<int> RunTests(Invocation& invocation, const TestArguments& arguments) {
   }
   size_t passed = 0, failed = 0;
   for (size_t i = 0; i < tests.size(); ++i) {
-    std::vector<Pipeline*> siblings = checked.pointers();
-    siblings.erase(siblings.begin() + static_cast<std::ptrdiff_t>(i));
-    for (const SqlTestResult& result : RunSqlTests(tests[i], *checked.pipelines[i], siblings,
+    Pipeline& pipeline = *checked.pipelines[i];
+    for (const SqlTestResult& result : RunSqlTests(tests[i], pipeline, checked.Others(&pipeline),
                                                    *checked.context, workspace->stop())) {
       ++(result.passed ? passed : failed);
       PrintResult(invocation, result);

@@ -84,6 +84,7 @@ Result<std::unique_ptr<ConnectContext>> Workspace::connect_context() {
 
 Result<std::string> Workspace::FindPipeline(const std::string& name) {
   if (!name.empty()) return ResolvePipeline(project_, name);
+  if (access("pipeline.yml", F_OK) == 0) return std::string("pipeline.yml");
   std::vector<std::string> all = FindPipelines(project_);
   if (all.size() == 1) return all.front();
   if (all.empty()) {

@@ -40,7 +40,8 @@ class Workspace {
   std::string state_folder() const { return project_.Absolute(".millrace"); }
   Result<std::unique_ptr<ConnectContext>> connect_context();
 
-  // The pipeline that is meant: by file, folder or name; "" where the project has just one.
+  // The pipeline that is meant: by file, folder or name; "" is that of the current folder, or the
+  // project's only one.
   Result<std::string> FindPipeline(const std::string& name);
   // The run that is meant: an id, the beginning of one, or "latest".
   Result<RunRecord> FindRun(const std::string& name);
