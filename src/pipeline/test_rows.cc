@@ -282,18 +282,22 @@ Result<Sql> AsRelation(const TestRows& rows, const Schema& shape) {
                      SuggestName(rows.columns[i], shape.Names()));
     given[static_cast<size_t>(column - shape.columns.data())] = i;
   }
-  std::vector<std::string> selects;
+  std::vector<std::string> tuples;
   for (const TestRows::Row& row : rows.rows) {
     std::vector<std::string> cells;
     for (size_t i = 0; i < shape.columns.size(); ++i) {
       const std::optional<std::string> cell =
           given[i] < row.cells.size() ? row.cells[given[i]] : std::nullopt;
-      cells.push_back(CellSql(cell, shape.columns[i].type) + " AS " +
-                      SqlName(shape.columns[i].name));
+      cells.push_back(CellSql(cell, shape.columns[i].type));
     }
-    selects.push_back("SELECT " + Join(cells, ", "));
+    tuples.push_back("(" + Join(cells, ", ") + ")");
   }
-  if (!selects.empty()) return Sql{Join(selects, " UNION ALL ")};
+  if (!tuples.empty()) {
+    std::vector<std::string> names;
+    for (const Column& column : shape.columns) names.push_back(SqlName(column.name));
+    return Sql{"SELECT * FROM (VALUES " + Join(tuples, ", ") + ") AS given(" + Join(names, ", ") +
+               ")"};
+  }
   std::vector<std::string> cells;
   for (const Column& column : shape.columns)
     cells.push_back(CellSql({}, column.type) + " AS " + SqlName(column.name));
