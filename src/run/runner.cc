@@ -45,14 +45,20 @@ RunRecord Describe(const std::string& file, const RunOptions& options, Time now)
   return record;
 }
 
+// Nobody is at work on the run any more: no task of it may look as if.
+Status CloseTasks(Store& store, const RunId& run, Time now, const std::string& why) {
+  for (const TaskRecord& task : TRY(store.Tasks(run))) {
+    if (IsFinal(task.state)) continue;
+    std::string reason = task.state == TaskState::kRunning ? why : "not begun";
+    TRY(store.MoveTask(run, task.task, task.state, TaskState::kCanceled, now, reason));
+  }
+  return Status::Ok();
+}
+
 // A run whose process died. Only for whoever holds the pipeline's lock: nobody else can be at work
 // on it.
 Status Bury(Store& store, const RunRecord& run, Time now) {
-  for (const TaskRecord& task : TRY(store.Tasks(run.id))) {
-    if (IsFinal(task.state)) continue;
-    TRY(store.MoveTask(run.id, task.task, task.state, TaskState::kCanceled, now,
-                       task.state == TaskState::kRunning ? "its process ended" : "not begun"));
-  }
+  TRY(CloseTasks(store, run.id, now, "its process ended"));
   return store.MoveRun(run.id, RunState::kRunning, RunState::kFailed, now,
                        "process " + std::to_string(run.process) + " ended without finishing it");
 }
@@ -233,6 +239,8 @@ Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& 
     if (outcome.status.ok()) outcome.status = Internal("run " + run.record.id + " did not finish");
   }
   std::string error = outcome.status.ok() ? "" : outcome.status.message();
+  // Where the store failed while a task was moved, it may stand in it as running.
+  if (!all_done) (void)CloseTasks(*store, run.record.id, Now(), "its state could not be recorded");
   Status told = store->MoveRun(run.record.id, RunState::kRunning, outcome.state, Now(), error);
   if (!told.ok() && outcome.status.ok()) outcome = {run.record.id, RunState::kFailed, told};
   announcer.Tell({.kind = Event::Kind::kRunEnded,
