@@ -183,3 +183,12 @@ def test_schema_is_json(here):
     assert "properties" in json.loads(ok(millrace(here, "schema")))
     assert "anyOf" in json.loads(ok(millrace(here, "schema", "project")))
     expect(millrace(here, "schema", "nothing"), 2, "pipeline, project")
+
+
+def test_a_side_that_does_not_answer_is_exit_4(here):
+    p = project(here)
+    result = millrace(p, "run", MILLRACE_FAILPOINT="sink.table.Commit.before=error")
+    expect(result, 4)
+    assert "millrace run --resume" in result.stdout, result.stdout
+    ok(millrace(p, "run", "--resume", "latest"))
+    assert ok(millrace(p, "query", "SELECT count(*) AS n FROM bronze.orders", "-f", "csv")) == "n\n8\n"
