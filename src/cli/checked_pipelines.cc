@@ -74,6 +74,11 @@ Result<CheckedPipelines> CheckPipelinesAt(Workspace& workspace,
   Diagnostics of_others, found;
   checked.pipelines = Load(workspace, files, checked.diagnostics);
   checked.siblings = Load(workspace, others, of_others);
+  // Another file of the same pipeline is what it was or will be, not one beside it.
+  std::erase_if(checked.siblings, [&](const auto& sibling) {
+    return std::any_of(checked.pipelines.begin(), checked.pipelines.end(),
+                       [&](const auto& asked) { return asked->name == sibling->name; });
+  });
   checked.connect = TRY(workspace.connect_context());
   checked.context.reset(new CheckContext{*TRY(workspace.engine()), *checked.connect,
                                          workspace.state_folder() + "/schemas.json"});
