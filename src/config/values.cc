@@ -235,4 +235,17 @@ YamlNode Interpolate(const YamlNode& node, const Values& values, Diagnostics& di
   return copy;
 }
 
+std::string Masked(std::string_view text, const std::map<std::string, Secret>& secrets) {
+  constexpr size_t kShortest = 4;
+  std::string masked(text);
+  for (const auto& [name, secret] : secrets) {
+    const std::string& value = secret.Reveal();
+    if (value.size() < kShortest) continue;
+    for (size_t at = masked.find(value); at != masked.npos; at = masked.find(value, at + 3)) {
+      masked.replace(at, value.size(), "***");
+    }
+  }
+  return masked;
+}
+
 }  // namespace millrace

@@ -35,6 +35,10 @@ struct Values {
 // it.
 YamlNode Interpolate(const YamlNode& node, const Values& values, Diagnostics& diagnostics);
 
+// *** in place of every secret that stands in the text, whoever put it there: an engine's words, a
+// program's output. Values of less than four bytes are left: they would be found everywhere.
+std::string Masked(std::string_view text, const std::map<std::string, Secret>& secrets);
+
 // KEY=VALUE lines: '#' comments, optional `export`, quotes. Errors carry their line.
 std::map<std::string, std::string> ParseDotEnv(std::string_view text, std::string_view file,
                                                Diagnostics& diagnostics);

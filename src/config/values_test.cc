@@ -230,5 +230,11 @@ TEST(DotEnv, TellsWhatIsWrongAndGoesOn) {
   EXPECT_EQ(values, expected);
 }
 
+TEST(Masked, HidesSecretsWhereverTheyStand) {
+  std::map<std::string, Secret> secrets = {{"a", Secret("s3cr3t")}, {"b", Secret("abc")}};
+  EXPECT_EQ(Masked("s3cr3t, 's3cr3ts3cr3t' and abc", secrets), "***, '******' and abc");
+  EXPECT_EQ(Masked("", secrets), "");
+}
+
 }  // namespace
 }  // namespace millrace

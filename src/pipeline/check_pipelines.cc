@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "pipeline/graph.h"
 #include "pipeline/pipeline.h"
@@ -66,12 +67,13 @@ void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context,
                     Diagnostics& diagnostics) {
   if (pipelines.empty()) return;
   CheckSession session(context);
-  std::map<std::string, TaskSql> sql;  // by task key
+  // By pipeline and key: two files may have one name, an old one and its successor.
+  std::map<std::pair<const Pipeline*, std::string>, TaskSql> sql;
   {
     Shapes names(pipelines, session);
     for (Pipeline* pipeline : pipelines) {
       for (Task& task : pipeline->tasks)
-        sql[task.key] = ReadTaskSql(task, names, session, diagnostics);
+        sql[{pipeline, task.key}] = ReadTaskSql(task, names, session, diagnostics);
       BuildGraph(*pipeline, diagnostics);
     }
   }
@@ -82,8 +84,8 @@ void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context,
                               [](const Pipeline* pipeline) { return pipeline->faulty.empty(); });
   for (size_t index : Order(steps)) {
     const Step& step = steps[index];
-    CheckTask(*step.pipeline, *step.task, sql[step.task->key], complete, shapes, session,
-              diagnostics);
+    CheckTask(*step.pipeline, *step.task, sql[{step.pipeline, step.task->key}], complete, shapes,
+              session, diagnostics);
     shapes.AddOutputs(*step.task);
   }
 }

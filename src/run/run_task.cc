@@ -176,7 +176,9 @@ TaskEnd Judge(const Task& task, int attempt, const Result<Done>& done) {
 
 TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token stop) {
   Time began = run.Now();
-  TaskLog log(run.context.env.clock, TaskLogPath(run.context.project, run.record.id, task.key));
+  const auto& secrets = run.context.project.values.secrets;
+  TaskLog log(run.context.env.clock, TaskLogPath(run.context.project, run.record.id, task.key),
+              kMaxTaskLogBytes, &secrets);
   log.Line("attempt " + std::to_string(attempt));
   Status started =
       run.store.MoveTask(run.record.id, task.key, TaskState::kPending, TaskState::kRunning, began);
@@ -196,6 +198,11 @@ TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token st
   if (done.code() == Code::kCanceled && deadline.expired() && !stop.stop_requested()) {
     done = Status(Code::kUnavailable, "it took longer than " + FormatDuration(*task.timeout),
                   "raise its `timeout`");
+  }
+
+  if (!done.ok()) {  // an engine's or a program's words may quote what it was given
+    done = Status(done.code(), Masked(done.status().message(), secrets),
+                  Masked(done.status().hint(), secrets));
   }
 
   TaskEnd end = Judge(task, attempt, done);

@@ -29,7 +29,9 @@ std::string TaskLogPath(const Project& project, const RunId& run, std::string_vi
   return RunFolder(project, run) + "/" + file + ".log";
 }
 
-TaskLog::TaskLog(Clock& clock, const std::string& path, int64_t max_bytes) : clock_(clock) {
+TaskLog::TaskLog(Clock& clock, const std::string& path, int64_t max_bytes,
+                 const std::map<std::string, Secret>* secrets)
+    : clock_(clock), secrets_(secrets) {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -50,6 +52,8 @@ void TaskLog::Raw(std::string_view bytes) { Append(bytes); }
 void TaskLog::Append(std::string_view bytes) {
   std::lock_guard lock(mutex_);
   if (file_ < 0 || room_ <= 0) return;
+  std::string masked;
+  if (secrets_ && !secrets_->empty()) bytes = masked = Masked(bytes, *secrets_);
   room_ -= static_cast<int64_t>(bytes.size());
   std::string last;
   if (room_ <= 0) bytes = last = "… the log is full: what follows is left out\n";

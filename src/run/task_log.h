@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -17,8 +18,10 @@ constexpr int64_t kMaxTaskLogBytes = 10 << 20;  // what comes later is left out,
 // Thread-safe. A log that cannot be written never fails a task.
 class TaskLog {
  public:
-  // Appends: every attempt of a task writes to one log. The folder is made.
-  TaskLog(Clock& clock, const std::string& path, int64_t max_bytes = kMaxTaskLogBytes);
+  // Appends: every attempt of a task writes to one log. The folder is made. `secrets` are masked;
+  // they outlive the log.
+  TaskLog(Clock& clock, const std::string& path, int64_t max_bytes = kMaxTaskLogBytes,
+          const std::map<std::string, Secret>* secrets = nullptr);
   ~TaskLog();
   TaskLog(const TaskLog&) = delete;
 
@@ -31,6 +34,7 @@ class TaskLog {
   void Append(std::string_view bytes);
 
   Clock& clock_;
+  const std::map<std::string, Secret>* secrets_;
   std::mutex mutex_;
   int file_ = -1;
   int64_t room_ = 0;
