@@ -13,6 +13,7 @@ namespace {
 // Up to here each partition is a branch with constants, which filters on it cut off; beyond, the
 // statement would grow without end, and the values are joined by file name.
 constexpr size_t kMaxBranches = 64;
+constexpr size_t kMaxFooters = 64;  // of files that are opened before the first row is read
 constexpr const char* kFileColumn = "__millrace_file";
 
 bool IsPartition(const std::string& column, const std::vector<std::string>& partition_by) {
@@ -44,23 +45,48 @@ std::string PartitionLiteral(const DataFile& file, const Column& column) {
   return "CAST(" + literal + " AS " + column.type.ToSql() + ")";
 }
 
-// read_parquet() that looks for the columns by name, casts them, and gives null for what a file
-// lacks, without opening all files first as union_by_name does.
-std::string ReadParquet(const std::vector<const DataFile*>& files,
-                        const std::vector<Column>& columns, const std::string& folder,
-                        bool with_file) {
-  std::vector<std::string> uris, shape;
+std::string Uris(const std::vector<const DataFile*>& files, const std::string& folder) {
+  std::vector<std::string> uris;
   for (const DataFile* file : files) {
     uris.push_back(SqlLiteral(WithoutPatterns(FileUri(*file, folder))));
   }
+  return "[" + Join(uris, ", ") + "], hive_partitioning = false";
+}
+
+bool IsPlain(const Column& column) {
+  TypeKind kind = column.type.kind;
+  return kind != TypeKind::kStruct && kind != TypeKind::kList && kind != TypeKind::kMap;
+}
+
+// Columns by name, with the table's types, null for what a file lacks. The footers are read when
+// the statement is bound: the engine then knows rows and row groups, for a good plan on all cores.
+std::string ReadFooters(const std::string& read, const std::vector<Column>& columns) {
+  std::vector<std::string> shape;
+  for (const Column& column : columns)
+    shape.push_back(NullOf(column.type) + " AS " + SqlName(column.name));
+  return "(SELECT " + Join(shape, ", ") + " WHERE false UNION ALL BY NAME SELECT * FROM " + read +
+         ", union_by_name = true))";
+}
+
+// The same for many files, opened as they are read, and for values inside values.
+std::string ReadLazily(const std::string& read, const std::vector<Column>& columns) {
+  std::vector<std::string> shape;
   for (const Column& column : columns) {
     shape.push_back(SqlLiteral(column.name) + ": {name: " + SqlLiteral(column.name) +
                     ", type: " + SqlLiteral(column.type.ToSql()) + ", default_value: NULL}");
   }
-  std::string sql = "read_parquet([" + Join(uris, ", ") + "], hive_partitioning = false";
-  if (!shape.empty()) sql += ", schema = MAP {" + Join(shape, ", ") + "}";
-  if (with_file) sql += std::string(", filename = '") + kFileColumn + "'";
-  return sql + ")";
+  std::string schema = shape.empty() ? "" : ", schema = MAP {" + Join(shape, ", ") + "}";
+  return read + schema + ")";
+}
+
+std::string ReadParquet(const std::vector<const DataFile*>& files,
+                        const std::vector<Column>& columns, const std::string& folder,
+                        bool with_file) {
+  std::string read = "read_parquet(" + Uris(files, folder);
+  if (with_file) read += std::string(", filename = '") + kFileColumn + "'";
+  bool plain = !columns.empty() && std::ranges::all_of(columns, IsPlain);
+  return plain && files.size() <= kMaxFooters ? ReadFooters(read, columns)
+                                              : ReadLazily(read, columns);
 }
 
 struct Scan {
@@ -84,7 +110,9 @@ struct Scan {
     std::vector<std::string> list;
     for (const Column& column : schema.columns) {
       bool constant = IsPartition(column.name, partition_by);
-      std::string value = constant ? partition(column) : "f." + SqlName(column.name);
+      std::string value = constant ? partition(column)
+                                   : "CAST(f." + SqlName(column.name) + " AS " +
+                                         column.type.ToSql() + ")";
       list.push_back(value + " AS " + SqlName(column.name));
     }
     if (!file_column.empty()) {
