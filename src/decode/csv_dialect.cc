@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/text.h"
 #include "decode/memory_file.h"
@@ -72,21 +73,64 @@ Result<Found> RunSniffer(Session& session, const std::string& sample, std::strin
   return found;
 }
 
-// DuckDB tries every delimiter with every quote on the whole sample. A few lines tell those; the
-// whole sample is for the types.
+// How many fields each line has, by this delimiter, when nothing is quoted but by '"'. 0: they
+// differ, or a quote is not where one belongs.
+size_t FieldsOf(std::string_view lines, char delimiter) {
+  size_t fields = 1, fields_before = 0;
+  bool quoted = false;
+  char before = '\n';
+  for (char c : lines) {
+    if (c == '"') {
+      bool opens = !quoted && (before == delimiter || before == '\n');
+      bool doubles = !quoted && before == '"';
+      if (!quoted && !opens && !doubles) return 0;
+      quoted = !quoted;
+    } else if (!quoted && c == delimiter) {
+      ++fields;
+    } else if (!quoted && c == '\n') {
+      if (fields_before != 0 && fields != fields_before) return 0;
+      fields_before = std::exchange(fields, 1);
+    }
+    before = c;
+  }
+  return quoted ? 0 : fields_before;
+}
+
+// Most files leave no doubt: one delimiter that fits, and no character of another dialect. The
+// sniffer, which tries each delimiter with each quote and each escape, need not be asked.
+void TakeObvious(std::string_view lines, CsvFormat& format) {
+  bool given = format.delimiter || format.quote || format.escape || format.comment ||
+               format.skip > 0 || format.header == false;
+  if (given || lines.find_first_of("'\\#\r") != lines.npos) return;
+  std::optional<char> fits;
+  for (char delimiter : {',', ';', '|', '\t'}) {
+    if (lines.find(delimiter) == lines.npos) continue;
+    if (FieldsOf(lines, delimiter) < 2 || fits) return;
+    fits = delimiter;
+  }
+  if (!fits) return;
+  format.delimiter = std::string(1, *fits);
+  format.quote = format.escape = "\"";
+}
+
+// Dialects are told by a few lines; the whole sample is for the types.
 Result<Found> SniffSample(Session& session, const std::string& sample, std::string_view name,
                           const CsvFormat& given, std::stop_token stop) {
   size_t end = sample.rfind('\n', kLinesBytes);
-  if (sample.size() <= kLinesBytes || end == sample.npos)
-    return RunSniffer(session, sample, name, given, stop);
-  Found lines = TRY(RunSniffer(session, sample.substr(0, end + 1), name, given, stop));
-  if (lines.size() == 1) return RunSniffer(session, sample, name, given, stop);
+  std::string_view lines = sample;
+  if (sample.size() > kLinesBytes && end != sample.npos) lines = lines.substr(0, end + 1);
   CsvFormat format = given;
-  const auto& first = lines.front();
-  if (!format.delimiter) format.delimiter = NotEmpty(first[0]);
-  if (!format.quote) format.quote = NotEmpty(first[1]);
-  if (!format.escape) format.escape = NotEmpty(first[2]);
-  if (!format.comment && !NotEmpty(first[3]).empty()) format.comment = NotEmpty(first[3]);
+  TakeObvious(lines, format);
+  if (!format.delimiter) {
+    if (lines.size() == sample.size()) return RunSniffer(session, sample, name, given, stop);
+    Found found = TRY(RunSniffer(session, std::string(lines), name, given, stop));
+    if (found.size() == 1) return RunSniffer(session, sample, name, given, stop);
+    const auto& first = found.front();
+    format.delimiter = NotEmpty(first[0]);
+    if (!format.quote) format.quote = NotEmpty(first[1]);
+    if (!format.escape) format.escape = NotEmpty(first[2]);
+    if (!format.comment && !NotEmpty(first[3]).empty()) format.comment = NotEmpty(first[3]);
+  }
   Result<Found> found = RunSniffer(session, sample, name, format, stop);
   // What comes later may need a quote that the first lines did not show.
   if (found.code() == Code::kInvalid) return RunSniffer(session, sample, name, given, stop);
