@@ -18,10 +18,11 @@ int64_t Number(const std::optional<std::string>& text) {
   return number;
 }
 
-// A row check with the SQL that is true for exactly the rows that fail.
+// A row check with the SQL that is true, in the table of the rows, for exactly those that fail.
 struct RowRule {
   const Check* check;
   std::string fails;
+  bool early = false;  // needs the row alone: judged as it comes
   int64_t failed = 0;
 };
 
@@ -58,11 +59,12 @@ class Judge {
     if (checks_.empty()) return checked;
     std::string table = prefix_ + "rows";
     schema_ = TRY(Shape(rows));
-    checked.rows = TRY(session_.Materialize(table, rows, stop_));
+    TRY(FindRules());
+    checked.rows = TRY(session_.Materialize(table, Judged(rows), stop_));
     rows_ = checked.rows;
     table_ = SqlName(table);
-    TRY(session_.Define("this", {"SELECT * FROM " + table_}));
-    TRY(FindRules());
+    TRY(session_.Define("this", {"SELECT " + Columns() + " FROM " + table_}));
+    TRY(FindRepeated());
     TRY(Count(checked));
     TRY(JudgeWhole());
     Part(checked);
@@ -80,10 +82,33 @@ class Judge {
   Status FindRules() {
     for (const Check& check : checks_) {
       if (!IsRowCheck(check)) continue;
-      std::string fails = "(" + check.condition + "\n) IS NOT TRUE";
-      if (IsUnique(check))
-        fails = TRY(RepeatedKeys(check)) ? TRY(NumberRows(check)) + " > 1" : "false";
-      rules_.push_back({&check, fails});
+      RowRule rule{&check, "(" + check.condition + "\n) IS NOT TRUE"};
+      // One that looks into tables may look into `this`, which is not there yet.
+      rule.early = !IsUnique(check) &&
+                   TRY(session_.TablesIn({"SELECT " + check.condition + "\n"})).empty();
+      rules_.push_back(std::move(rule));
+    }
+    return Status::Ok();
+  }
+
+  // The rows with a column for each rule that tells if they fail it: each is worked out once.
+  Sql Judged(const Sql& rows) {
+    std::string text = "SELECT *";
+    for (size_t i = 0; i < rules_.size(); ++i) {
+      if (!rules_[i].early) continue;
+      std::string column = SqlName(fmt::format("_fails_{}", i));
+      text += ", " + rules_[i].fails + " AS " + column;
+      rules_[i].fails = column;
+    }
+    if (text == "SELECT *") return rows;
+    return {text + " FROM (" + rows.text + "\n)"};
+  }
+
+  Status FindRepeated() {
+    for (size_t i = 0; i < rules_.size(); ++i) {
+      if (!IsUnique(*rules_[i].check)) continue;
+      const Check& check = *rules_[i].check;
+      rules_[i].fails = TRY(RepeatedKeys(check)) ? TRY(NumberRows(check, i)) + " > 1" : "false";
     }
     return Status::Ok();
   }
@@ -99,11 +124,11 @@ class Judge {
   }
 
   // A further column with each row's number among those of its key; null where the key has a null.
-  Result<std::string> NumberRows(const Check& check) {
+  Result<std::string> NumberRows(const Check& check, size_t rule) {
     std::vector<std::string> keys = SqlColumns(check), order;
     for (const std::string& name : schema_.Names()) order.push_back(SqlName(name));
-    std::string number = SqlName(fmt::format("_occurrence_{}", rules_.size()));
-    std::string next = fmt::format("{}numbered{}", prefix_, rules_.size());
+    std::string number = SqlName(fmt::format("_occurrence_{}", rule));
+    std::string next = fmt::format("{}numbered{}", prefix_, rule);
     std::string text = fmt::format(
         "SELECT *, CASE WHEN {} IS NOT NULL THEN row_number() OVER (PARTITION BY {} ORDER BY {}) "
         "END AS {} FROM {}",
