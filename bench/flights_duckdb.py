@@ -14,8 +14,8 @@ OPTIONS = "(FORMAT parquet, COMPRESSION zstd)"
 RULES = """carrier IS NOT NULL AND airline IS NOT NULL AND origin IS NOT NULL AND dest IS NOT NULL
   AND dep_scheduled_at IS NOT NULL AND arr_scheduled_at IS NOT NULL
   AND origin IN ('EWR', 'JFK', 'LGA') AND distance >= 50 AND (speed IS NULL OR speed <= 600)
-  AND dep_actual_at IS NOT DISTINCT FROM dep_scheduled_at + to_minutes(dep_delay)
-  AND (arr_delay IS NULL OR arr_actual_at = arr_scheduled_at + to_minutes(arr_delay))"""
+  AND epoch(dep_actual_at) - epoch(dep_scheduled_at) IS NOT DISTINCT FROM dep_delay * 60
+  AND (arr_delay IS NULL OR epoch(arr_actual_at) - epoch(arr_scheduled_at) = arr_delay * 60)"""
 
 
 def sql_of(path):
