@@ -118,11 +118,11 @@ def validate(options, python, figures):
     project = f"{figures.folder}/hundred"
     os.makedirs(f"{project}/data")
     with open(f"{project}/data/orders.csv", "w", encoding="utf-8") as file:
-        file.write("id,customer,amount,at\n1,Ada,12.5,2026-01-01 10:00:00\n2,Bob,7.25,2026-01-02 11:30:00\n")
+        file.write("id,customer,amount,ordered_at\n1,Ada,12.5,2026-01-01 10:00:00\n2,Bob,7.25,2026-01-02 11:30:00\n")
     tasks = ["  - name: t0\n    from: {file: data/orders.csv}\n    to: {table: bronze.t0}\n"]
     for i in range(1, 100):
         before = f"bronze.t{(i - 1) // 3}" if (i - 1) // 3 == 0 else f"silver.t{(i - 1) // 3}"
-        tasks.append(f"  - name: t{i}\n    sql: SELECT id, customer, amount * {i} AS amount, at FROM {before} WHERE amount > {i}\n"
+        tasks.append(f"  - name: t{i}\n    sql: SELECT id, customer, amount * {i} AS amount, ordered_at FROM {before} WHERE amount > {i}\n"
                      f"    checks: [{{not_null: [id, customer]}}, {{range: {{column: amount, min: 0}}}}]\n"
                      f"    to: {{table: silver.t{i}}}\n")
     with open(f"{project}/pipeline.yml", "w", encoding="utf-8") as file:
