@@ -42,6 +42,8 @@ struct Check {
 // The list under `checks:`; every fault is told.
 std::vector<Check> ParseChecks(const YamlNode& node, bool has_rejects, Diagnostics& diagnostics);
 // Columns exist, types fit, SQL binds. `view` is defined in the session with the rows' schema.
+// One question about all checks. False: they do not, or only ValidateChecks can tell.
+bool RowChecksHold(const std::vector<Check>& checks, const Schema& rows, Session& session);
 void ValidateChecks(const std::vector<Check>& checks, const Schema& rows, Session& session,
                     std::string_view view, Diagnostics& diagnostics);
 // One SpecInfo a kind: for docs and schema.

@@ -85,7 +85,7 @@ class Judge {
       RowRule rule{&check, "(" + check.condition + "\n) IS NOT TRUE"};
       // One that looks into tables may look into `this`, which is not there yet.
       rule.early = !IsUnique(check) &&
-                   TRY(session_.TablesIn({"SELECT " + check.condition + "\n"})).empty();
+                   TRY(session_.NamesIn({"SELECT " + check.condition + "\n"})).tables.empty();
       rules_.push_back(std::move(rule));
     }
     return Status::Ok();

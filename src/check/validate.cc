@@ -69,6 +69,25 @@ class Validator {
 
 }  // namespace
 
+bool RowChecksHold(const std::vector<Check>& checks, const Schema& rows, Session& session) {
+  std::vector<std::string> conditions, columns;
+  for (const Check& check : checks) {
+    if (!IsRowCheck(check)) return false;
+    for (const auto& [column, place] : check.columns) {
+      if (rows.Find(column) == nullptr) return false;
+    }
+    if (!IsUnique(check)) conditions.push_back("(" + check.condition + "\n)");
+  }
+  for (const Column& column : rows.columns)
+    columns.push_back("CAST(NULL AS " + column.type.ToSql() + ") AS " + SqlName(column.name));
+  if (conditions.empty() || columns.empty()) return conditions.empty();
+  Result<Description> description = session.Describe(
+      {"WITH this AS (SELECT " + Join(columns, ", ") + ") SELECT [" + Join(conditions, ", ") +
+       "] FROM this"});
+  return description.ok() && description->ok() &&
+         description->schema.columns[0].type.ToSql() == "BOOLEAN[]";
+}
+
 void ValidateChecks(const std::vector<Check>& checks, const Schema& rows, Session& session,
                     std::string_view view, Diagnostics& diagnostics) {
   if (checks.empty()) return;

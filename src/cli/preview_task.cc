@@ -98,7 +98,8 @@ Result<TaskPreview> OpenTaskPreview(Workspace& workspace, const std::string& nam
   }
   preview.statement.sql.text = task.sql.empty() ? "SELECT * FROM input" : task.sql;
   std::vector<std::string> names;
-  for (const TableRef& ref : TRY(preview.statement.session->TablesIn(preview.statement.sql))) {
+  StatementNames read = TRY(preview.statement.session->NamesIn(preview.statement.sql));
+  for (const TableRef& ref : read.tables) {
     bool input = std::any_of(task.inputs.begin(), task.inputs.end(),
                              [&](const Input& each) { return each.name == ref.name; });
     if (!input) names.push_back(ref.name);

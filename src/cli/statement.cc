@@ -117,10 +117,10 @@ Result<Statement> PrepareStatement(Workspace& workspace, const std::string& text
   if (statement.sql.text.empty())
     return Invalid("there is no SQL to run", "millrace query \"SELECT 42\"");
   statement.session = TRY(TRY(workspace.engine())->Open("query"));
-  Result<std::vector<TableRef>> refs = statement.session->TablesIn(statement.sql);
+  Result<StatementNames> refs = statement.session->NamesIn(statement.sql);
   std::vector<std::string> names;
   if (refs.ok()) {
-    for (const TableRef& ref : *refs) names.push_back(ref.name);
+    for (const TableRef& ref : refs->tables) names.push_back(ref.name);
   } else if (refs.code() != Code::kInvalid) {
     return refs.status();
   }

@@ -43,6 +43,14 @@ struct TableRef {
   size_t offset = 0;  // where it is named first
 };
 
+// What a statement names.
+struct StatementNames {
+  std::vector<TableRef> tables;  // and views; CTEs and functions are not among them
+  // Functions whose result differs at each run and that FixTime does not fix (random, uuid…), in
+  // lower case.
+  std::vector<std::string> volatile_calls;
+};
+
 // A Parquet file that an engine wrote, as its writer reported it.
 struct ParquetFile {
   struct ColumnStats {
@@ -90,12 +98,8 @@ class Session {
   // Types and errors without running. An engine failure is the Result's status; the statement's
   // faults are in it. The types are those of the lake: what Query gives and WriteParquet writes.
   virtual Result<Description> Describe(const Sql& sql) = 0;
-  // The tables and views a statement reads, by the engine's own parser; CTEs and functions are not
-  // among them. A syntax error gives kInvalid.
-  virtual Result<std::vector<TableRef>> TablesIn(const Sql& sql) = 0;
-  // Calls of functions whose result differs at each run and that cannot be fixed (random, uuid…),
-  // in lower case.
-  virtual Result<std::vector<std::string>> VolatileCalls(const Sql& sql) = 0;
+  // By the engine's own parser. A syntax error gives kInvalid.
+  virtual Result<StatementNames> NamesIn(const Sql& sql) = 0;
 
   // The session stays usable meanwhile, and must outlive the reader.
   virtual Result<std::unique_ptr<RowReader>> Query(const Sql& sql, std::stop_token stop) = 0;

@@ -17,9 +17,7 @@ Result<Session*> CheckSession::Engine() {
 Result<StatementNames> CheckSession::NamesIn(const std::string& sql) {
   if (std::optional<StatementNames> known = cache_.FindNames(sql)) return *std::move(known);
   Session* session = TRY(Engine());
-  StatementNames names;
-  names.tables = TRY(session->TablesIn({sql}));
-  names.volatile_calls = TRY(session->VolatileCalls({sql}));
+  StatementNames names = TRY(session->NamesIn({sql}));
   cache_.AddNames(sql, names);
   return names;
 }

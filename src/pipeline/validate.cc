@@ -172,20 +172,26 @@ class TaskCheck {
     std::string key = KeyOf(AllConditions(), shapes);
     if (session_.cache().IsGood(key)) return;
     size_t told = diagnostics_.all().size();
-    Status defined = session_.Define(shapes);
-    Result<Session*> engine = session_.Engine();
-    if (!defined.ok() || !engine.ok()) {
-      const Status& status = defined.ok() ? engine.status() : defined;
-      diagnostics_.Error(task_.place, status.message(), status.hint());
-      return;
-    }
     std::vector<Check> checks;
     for (const Check& check : task_.checks) {
       if (!ReadsUnknown(check)) checks.push_back(check);
     }
-    ValidateChecks(checks, *task_.schema, **engine, kRowsView, diagnostics_);
+    Status validated = ValidateWith(checks, shapes);
+    if (!validated.ok()) {
+      diagnostics_.Error(task_.place, validated.message(), validated.hint());
+      return;
+    }
     for (const Target& target : task_.targets) CheckWhen(target, shapes);
     if (diagnostics_.all().size() == told && unknown_.empty()) session_.cache().AddGood(key);
+  }
+
+  Status ValidateWith(const std::vector<Check>& checks, const NamedShapes& shapes) {
+    TRY(session_.Define(known_));
+    Session* engine = TRY(session_.Engine());
+    if (RowChecksHold(checks, *task_.schema, *engine)) return Status::Ok();
+    TRY(session_.Define(shapes));
+    ValidateChecks(checks, *task_.schema, *engine, kRowsView, diagnostics_);
+    return Status::Ok();
   }
 
   std::string AllConditions() const {

@@ -13,12 +13,6 @@
 
 namespace millrace {
 
-// What a statement names.
-struct StatementNames {
-  std::vector<TableRef> tables;
-  std::vector<std::string> volatile_calls;
-};
-
 // Keys are any text that decides the answer; they are kept as hashes. Only answers without a fault
 // are kept.
 class ValidationCache {

@@ -54,14 +54,14 @@ TEST_P(EngineSuite, DescribesWithoutRunningAndTellsEveryFault) {
 }
 
 TEST_P(EngineSuite, NamesTheTablesAStatementReads) {
-  auto tables = session_->TablesIn(
+  auto read = session_->NamesIn(
       {"WITH c AS (SELECT * FROM bronze.a) SELECT * FROM c JOIN input USING (id)"});
-  ASSERT_TRUE(tables.ok()) << tables.status().ToString();
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
   std::vector<std::string> names;
-  for (const TableRef& table : *tables) names.push_back(table.name);
+  for (const TableRef& table : read->tables) names.push_back(table.name);
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, (std::vector<std::string>{"bronze.a", "input"}));
-  EXPECT_EQ(session_->TablesIn({"SELEC 1"}).code(), Code::kInvalid);
+  EXPECT_EQ(session_->NamesIn({"SELEC 1"}).code(), Code::kInvalid);
 }
 
 // Rows that leave an engine and come back are the same, whatever their type.

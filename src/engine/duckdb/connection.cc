@@ -107,13 +107,20 @@ Status ForChunks(Answer& answer, std::stop_token stop, Each each) {
 // locks, while other threads have the last tasks: with a statement on each core that is a tenth of
 // all the time.
 Status Finish(Pending& pending, const std::stop_token& stop) {
+  constexpr int kYields = 20;  // most small statements are done by then
+  int idle = 0;
   std::chrono::microseconds pause{0};
   while (true) {
     duckdb_pending_state state = duckdb_pending_execute_task(pending.handle);
     if (state == DUCKDB_PENDING_ERROR) return Failure(duckdb_pending_error(pending.handle), stop);
     if (duckdb_pending_execution_is_finished(state)) return Status::Ok();
     if (state != DUCKDB_PENDING_NO_TASKS_AVAILABLE) {
+      idle = 0;
       pause = std::chrono::microseconds(0);
+      continue;
+    }
+    if (++idle <= kYields) {
+      std::this_thread::yield();
       continue;
     }
     pause = std::min(pause * 2 + std::chrono::microseconds(10), std::chrono::microseconds(500));

@@ -47,7 +47,7 @@ TEST_F(EngineTest, OnlyOneSelectIsAllowed) {
   for (std::string sql : {"DROP TABLE t", "SELECT 1; SELECT 2", "INSTALL httpfs",
                           "COPY (SELECT 1) TO '/tmp/x.csv'", "CREATE TABLE t (a INT)",
                           "SET threads = 1", "PIVOT t ON a USING sum(b)", "", "-- nothing"}) {
-    EXPECT_EQ(session_->TablesIn({sql}).code(), Code::kInvalid) << sql;
+    EXPECT_EQ(session_->NamesIn({sql}).code(), Code::kInvalid) << sql;
     EXPECT_EQ(session_->Query({sql}, {}).code(), Code::kInvalid) << sql;
     EXPECT_EQ(session_->Define("v", {sql}).code(), Code::kInvalid) << sql;
     EXPECT_EQ(session_->Collect({sql}, {}).code(), Code::kInvalid) << sql;
@@ -55,7 +55,7 @@ TEST_F(EngineTest, OnlyOneSelectIsAllowed) {
     ASSERT_TRUE(description.ok()) << sql;
     EXPECT_FALSE(description->ok()) << sql;
   }
-  EXPECT_EQ(session_->TablesIn({"UPDATE t SET a = 1"}).status().hint(),
+  EXPECT_EQ(session_->NamesIn({"UPDATE t SET a = 1"}).status().hint(),
             "write SELECT …, WITH … SELECT or VALUES …");
 }
 
@@ -89,9 +89,10 @@ TEST_F(EngineTest, TablesAreFoundWithScopes) {
 
 TEST_F(EngineTest, VolatileCallsAreNamed) {
   EXPECT_EQ(
-      *session_->VolatileCalls({"SELECT random(), UUID(), now() FROM range(3) TABLESAMPLE 10%"}),
+      session_->NamesIn({"SELECT random(), UUID(), now() FROM range(3) TABLESAMPLE 10%"})
+          ->volatile_calls,
       (Lines{"random", "uuid", "sample"}));
-  EXPECT_EQ(*session_->VolatileCalls({"SELECT now(), current_date, upper('x')"}), Lines{});
+  EXPECT_EQ(session_->NamesIn({"SELECT now(), current_date, upper('x')"})->volatile_calls, Lines{});
 }
 
 }  // namespace

@@ -193,18 +193,14 @@ Result<Description> DuckSession::Describe(const Sql& sql) {
   return DescribeStatement(*connection_, std::string(TrimStatement(sql.text)), known);
 }
 
-Result<std::vector<TableRef>> DuckSession::TablesIn(const Sql& sql) {
-  return TRY(ReadStatement(*connection_, sql.text)).tables;
-}
-
-Result<std::vector<std::string>> DuckSession::VolatileCalls(const Sql& sql) {
+Result<StatementNames> DuckSession::NamesIn(const Sql& sql) {
   StatementFacts facts = TRY(ReadStatement(*connection_, sql.text));
-  std::vector<std::string> calls;
+  StatementNames names{.tables = std::move(facts.tables)};
   for (const std::string& name : facts.functions) {
-    if (kVolatile.contains(name)) calls.push_back(name);
+    if (kVolatile.contains(name)) names.volatile_calls.push_back(name);
   }
-  if (facts.samples) calls.push_back("sample");
-  return calls;
+  if (facts.samples) names.volatile_calls.push_back("sample");
+  return names;
 }
 
 Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_token stop) {

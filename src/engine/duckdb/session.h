@@ -29,8 +29,7 @@ class DuckSession : public Session {
   Status Drop(std::string_view name) override;
 
   Result<Description> Describe(const Sql& sql) override;
-  Result<std::vector<TableRef>> TablesIn(const Sql& sql) override;
-  Result<std::vector<std::string>> VolatileCalls(const Sql& sql) override;
+  Result<StatementNames> NamesIn(const Sql& sql) override;
 
   Result<std::unique_ptr<RowReader>> Query(const Sql& sql, std::stop_token stop) override;
   Result<std::vector<TextRow>> Collect(const Sql& sql, std::stop_token stop) override;

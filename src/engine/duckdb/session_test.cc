@@ -266,7 +266,7 @@ TEST_F(EngineTest, NamesMayHoldAnything) {
     std::vector<std::string> parts = Split(name, '.');
     std::string quoted = SqlName(parts[0]) + "." + SqlName(parts[1]);
     EXPECT_EQ(Value("SELECT * FROM " + quoted), "1");
-    EXPECT_EQ(session_->TablesIn({"SELECT * FROM " + quoted})->at(0).name, name);
+    EXPECT_EQ(session_->NamesIn({"SELECT * FROM " + quoted})->tables.at(0).name, name);
   }
   EXPECT_EQ(session_->Define("temp.x", {"SELECT 1"}).code(), Code::kInvalid);
 }

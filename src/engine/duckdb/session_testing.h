@@ -70,10 +70,10 @@ class EngineTest : public testing::Test {
     return Join(columns, ", ");
   }
   std::vector<std::string> Tables(const std::string& sql) {
-    Result<std::vector<TableRef>> tables = session_->TablesIn({sql});
-    if (!tables.ok()) return {tables.status().ToString()};
+    Result<StatementNames> names = session_->NamesIn({sql});
+    if (!names.ok()) return {names.status().ToString()};
     std::vector<std::string> lines;
-    for (const TableRef& table : *tables)
+    for (const TableRef& table : names->tables)
       lines.push_back(std::to_string(table.offset) + " " + table.name);
     return lines;
   }
