@@ -82,20 +82,19 @@ def flights(options, python, figures):
         programs.append(Program("pyspark local[2]", [python, f"{HERE}/flights_pyspark.py", project, spark_out],
                                 [spark_out], rounds=min(3, options.rounds)))
     figures.measure("flights", programs, {"duckdb (Python)": "≤ 1.10 ×", "pyspark local[2]": "≤ 1/20"})
-    compare_flights(options, python, project, floor_out, spark_out if options.spark else None)
+    compare(options, python, project, "gold.carrier_punctuality", floor_out, spark_out if options.spark else None)
     unchanged = Program("millrace", [options.millrace, "-C", project, "run", "pipeline.yml"])
     figures.measure("flights again, nothing new", [unchanged], {})
 
 
-def compare_flights(options, python, project, *folders):
+def compare(options, python, project, table, *folders):
     """Equal work gives equal figures: else the times mean nothing."""
-    ours = subprocess.run([options.millrace, "-C", project, "query", "--format", "csv",
-                           "SELECT * FROM gold.carrier_punctuality ORDER BY carrier"],
+    ours = subprocess.run([options.millrace, "-C", project, "query", "--format", "csv", f"SELECT * FROM {table} ORDER BY ALL"],
                           capture_output=True, text=True, check=True).stdout.splitlines()[1:]
     for folder in filter(None, folders):
-        path = f"{folder}/gold/carrier_punctuality"
+        path = f"{folder}/{table.replace('.', '/')}"
         path = f"{path}/*.parquet" if os.path.isdir(path) else f"{path}.parquet"
-        code = (f"import duckdb; [print(*r, sep=',') for r in duckdb.sql(\"FROM '{path}' ORDER BY carrier\").fetchall()]")
+        code = (f"import duckdb; [print(*r, sep=',') for r in duckdb.sql(\"FROM '{path}' ORDER BY ALL\").fetchall()]")
         theirs = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
         if ours != theirs:
             sys.exit(f"{folder} holds other figures than Millrace:\n{ours}\n{theirs}")
@@ -104,13 +103,15 @@ def compare_flights(options, python, project, *folders):
 def tpch(options, python, figures):
     project, out = f"{figures.folder}/tpch", f"{figures.folder}/tpch-duckdb"
     shutil.copytree(f"{HERE}/tpch", project)
-    subprocess.run([f"{os.path.dirname(python)}/tpchgen-cli", "-s", str(options.scale), "--format", "parquet",
+    subprocess.run([f"{os.path.dirname(python)}/tpchgen-cli", "parquet", "-s", f"{options.scale:g}",
                     "--output-dir", f"{project}/data"], check=True, stdout=subprocess.DEVNULL)
     figures.measure(f"TPC-H SF{options.scale:g}", [
         Program("millrace", [options.millrace, "-C", project, "run", "pipeline.yml"],
                 [f"{project}/lake", f"{project}/.millrace"]),
         Program("duckdb (Python)", [python, f"{project}/duckdb_floor.py", project, out], [out])],
         {"duckdb (Python)": "–"})
+    for query in ("q01", "q05", "q10"):
+        compare(options, python, project, f"gold.{query}", out)
 
 
 def validate(options, python, figures):
@@ -120,15 +121,27 @@ def validate(options, python, figures):
     with open(f"{project}/data/orders.csv", "w", encoding="utf-8") as file:
         file.write("id,customer,amount,ordered_at\n1,Ada,12.5,2026-01-01 10:00:00\n2,Bob,7.25,2026-01-02 11:30:00\n")
     tasks = ["  - name: t0\n    from: {file: data/orders.csv}\n    to: {table: bronze.t0}\n"]
+    views = []
     for i in range(1, 100):
         before = f"bronze.t{(i - 1) // 3}" if (i - 1) // 3 == 0 else f"silver.t{(i - 1) // 3}"
+        views.append((i, before))
         tasks.append(f"  - name: t{i}\n    sql: SELECT id, customer, amount * {i} AS amount, ordered_at FROM {before} WHERE amount > {i}\n"
                      f"    checks: [{{not_null: [id, customer]}}, {{range: {{column: amount, min: 0}}}}]\n"
                      f"    to: {{table: silver.t{i}}}\n")
     with open(f"{project}/pipeline.yml", "w", encoding="utf-8") as file:
         file.write("name: hundred\ntasks:\n" + "".join(tasks))
-    figures.measure("validate, 100 tasks", [Program("millrace", [options.millrace, "-C", project, "validate"])],
-                    {"millrace": "≤ 100 ms"})
+    with open(f"{project}/floor.py", "w", encoding="utf-8") as file:
+        file.write("import duckdb\ndb = duckdb.connect()\n"
+                   "db.execute(\"CREATE SCHEMA bronze; CREATE SCHEMA silver; CREATE VIEW bronze.t0 AS FROM 'data/orders.csv'\")\n")
+        for i, before in views:
+            file.write(f"db.execute('CREATE VIEW silver.t{i} AS SELECT id, customer, amount * {i} AS amount, ordered_at '\n"
+                       f"           'FROM {before} WHERE amount > {i}')\n")
+    command = [options.millrace, "-C", project, "validate"]
+    figures.measure("validate, 100 tasks, the first time", [
+        Program("millrace", command, [f"{project}/.millrace"]),
+        Program("duckdb (Python)", ["env", "-C", project, python, "floor.py"])],   # binds the same SELECTs, no more
+        {"millrace": "≤ 100 ms"})
+    figures.measure("validate, 100 tasks, again", [Program("millrace", command)], {"millrace": "≤ 100 ms"})
 
 
 def start(options, python, figures):
