@@ -104,6 +104,8 @@ class CsvFileScan : public Files {
     return {};
   }
 
+  int64_t LinesBefore(size_t file) const override { return files_[file].lines_before; }
+
   Result<std::optional<Sql>> Rejects(Session& session, std::stop_token stop) override {
     std::vector<std::string> selects;
     for (const Part& part : parts_) {
@@ -277,6 +279,7 @@ Result<std::unique_ptr<Files>> Scan(Session& session, const std::vector<InputFil
     std::string stand_in = mark;
     for (size_t n = 0; n <= widest; ++n)
       stand_in += dialect.delimiter;  // too many columns for any of the files
+    if (dialect.columns.size() == 1) stand_in += '\xff';  // of one column it forgives that
     ready.push_back(TRY(Open(files[i], format, dialect, stand_in, scratch, stop)));
   }
   auto scan = std::make_unique<CsvFileScan>(std::move(groups), std::move(ready), std::move(mark),

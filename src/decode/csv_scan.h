@@ -32,6 +32,8 @@ class Files : public FileScan {
  public:
   // The rows of one of the files alone, in its order; empty text for an empty one.
   virtual Sql RowsOf(size_t file) const = 0;
+  // Of the lines that an earlier read took: RowsOf begins behind them.
+  virtual int64_t LinesBefore(size_t file) const = 0;
 };
 
 Result<std::unique_ptr<Files>> Scan(Session& session, const std::vector<InputFile>& files,

@@ -86,6 +86,52 @@ class TextScan : public FileScan {
   Sql rows_;
 };
 
+std::string InText(const Type& type, size_t child) {
+  return "TRY_CAST(TRY_CAST({} AS JSON) AS " +
+         std::string(type.kind == TypeKind::kMap    ? "MAP(VARCHAR, VARCHAR))"
+                     : type.kind == TypeKind::kList ? "VARCHAR[])"
+                                                    : "STRUCT(" + SqlName(type.children[child].name) +
+                                                          " VARCHAR))");
+}
+
+std::string Put(std::string pattern, const std::string& value) {
+  return pattern.replace(pattern.find("{}"), 2, value);
+}
+
+// True where casting the JSON value `text` to `type` gave `value` without losing anything on the
+// way: a cast gives null for what does not fit, however deep it lies.
+std::string Fits(const std::string& text, const std::string& value, const Type& type, int depth) {
+  if (type.kind == TypeKind::kVarchar) return "true";
+  std::vector<std::string> all = {value + " IS NOT NULL"};
+  bool nested = type.kind == TypeKind::kStruct || type.kind == TypeKind::kMap ||
+                type.kind == TypeKind::kList;
+  if (nested) {
+    std::string shape = type.kind == TypeKind::kList ? "'ARRAY'" : "'OBJECT'";
+    all.push_back("coalesce(json_type(TRY_CAST(" + text + " AS JSON)) = " + shape + ", false)");
+  }
+  if (type.kind == TypeKind::kStruct) {
+    for (size_t i = 0; i < type.children.size(); ++i) {
+      std::string name = "." + SqlName(type.children[i].name);
+      all.push_back(Fits("(" + Put(InText(type, i), text) + ")" + name, "(" + value + ")" + name,
+                         type.children[i].type, depth + 1));
+    }
+  } else if (nested) {
+    bool map = type.kind == TypeKind::kMap;
+    std::string item = "item" + std::to_string(depth);
+    std::string inner =
+        Fits(item + "[1]", item + "[2]", type.children.back().type, depth + 1);
+    std::string texts = Put(InText(type, 0), text);
+    std::string both = map ? "map_values(" + texts + "), map_values(" + value + ")"
+                           : texts + ", " + value;
+    if (inner != "true") {
+      all.push_back("coalesce(list_bool_and(list_transform(list_zip(" + both + "), lambda " + item +
+                    ": " + inner + ")), true)");
+    }
+  }
+  std::erase(all, "true");
+  return "(" + text + " IS NULL OR (" + Join(all, " AND ") + "))";
+}
+
 // Lines that are no JSON, or hold a value that is not of its column's type, are rejects; a cast
 // would make it NULL.
 class NdjsonScan : public FileScan {
@@ -99,10 +145,12 @@ class NdjsonScan : public FileScan {
       texts.push_back(quoted + " VARCHAR");
       items.push_back("millrace_r_." + quoted + " AS " + quoted);
       if (type != "VARCHAR") {
-        fits.push_back("(millrace_t_." + quoted + " IS NULL OR millrace_r_." + quoted +
-                       " IS NOT NULL)");
-        misfits_.push_back("CASE WHEN millrace_t_." + quoted + " IS NOT NULL AND millrace_r_." +
-                           quoted + " IS NULL THEN " +
+        // A type that the lake has not is one without others inside.
+        Result<Type> parsed = ParseType(type);
+        std::string fit = Fits("millrace_t_." + quoted, "millrace_r_." + quoted,
+                               parsed.ok() ? *parsed : Type{.kind = TypeKind::kBoolean}, 0);
+        fits.push_back(fit);
+        misfits_.push_back("CASE WHEN NOT " + fit + " THEN " +
                            SqlLiteral("column " + quoted + " is not " + type + ": ") +
                            " || left(millrace_t_." + quoted + ", 100) END");
       }
@@ -120,34 +168,45 @@ class NdjsonScan : public FileScan {
   const Sql& rows() const override { return rows_; }
 
   Result<std::optional<Sql>> Rejects(Session& session, std::stop_token stop) override {
+    std::optional<Sql> broken = TRY(lines_->Rejects(session, stop));
     std::vector<std::string> selects;
     // Every file alone: only so its lines have numbers.
     for (size_t i = 0; i < files_; ++i) {
       Sql rows = lines_->RowsOf(i);
-      if (!rows.text.empty()) selects.push_back(BadLines(rows));
+      if (!rows.text.empty()) selects.push_back(BadLines(rows, lines_->LinesBefore(i), broken));
     }
     Sql bad{Join(selects, " UNION ALL ")};
     if (TRY(session.Collect({"SELECT 1 FROM (" + bad.text + ") LIMIT 1"}, stop)).empty())
       bad.text.clear();
-    std::optional<Sql> broken = TRY(lines_->Rejects(session, stop));
     if (bad.text.empty()) return broken;
     if (broken) bad.text += " UNION ALL SELECT * FROM (" + broken->text + ")";
     return std::optional<Sql>(std::move(bad));
   }
 
  private:
-  std::string BadLines(const Sql& rows) const {
+  // Rows are numbered without the lines that were rejected as such: their number is added again.
+  static std::string LineNumber(int64_t before, const std::optional<Sql>& broken) {
+    std::string line = std::to_string(before) + " + millrace_n_";
+    if (!broken) return line;
+    return line + " + (SELECT count(*) FROM (SELECT b._line - " + std::to_string(before) +
+           " - row_number() OVER (ORDER BY b._line) AS whole FROM (" + broken->text +
+           ") AS b WHERE b._source_file = lines._source_file AND b._line > " +
+           std::to_string(before) + ") WHERE whole < millrace_n_)";
+  }
+
+  std::string BadLines(const Sql& rows, int64_t before, const std::optional<Sql>& broken) const {
     std::string reason = misfits_.empty()
                              ? "'the line is no JSON object'"
                              : "CASE WHEN millrace_ok_ THEN concat_ws('; ', " +
                                    Join(misfits_, ", ") + ") ELSE 'the line is no JSON object' END";
     return "SELECT CASE WHEN millrace_ok_ THEN 'json_type' ELSE 'json_syntax' END AS _rule, " +
            reason +
-           " AS _reason, _source_file, millrace_n_ AS _line, left(line, 1000) AS _raw FROM (SELECT "
+           " AS _reason, _source_file, " + LineNumber(before, broken) +
+           " AS _line, left(line, 1000) AS _raw FROM (SELECT "
            "_source_file, line, "
            "millrace_n_, " +
            parsed_ + " FROM (SELECT *, row_number() OVER () AS millrace_n_ FROM (" + rows.text +
-           ")) WHERE trim(line) <> '') WHERE (" + good_ + ") IS NOT TRUE";
+           ")) WHERE trim(line) <> '') AS lines WHERE (" + good_ + ") IS NOT TRUE";
   }
 
   std::unique_ptr<csv::Files> lines_;

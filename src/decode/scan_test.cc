@@ -359,6 +359,49 @@ TEST_F(ScanTest, NdjsonRejectsLinesThatDoNotFit) {
                    "column \"a\" is not BIGINT: {}|b.ndjson|3"}));
 }
 
+TEST_F(ScanTest, NdjsonRejectsWhatDoesNotFitDeepInside) {
+  ASSERT_OK(Scan({Write("a.ndjson",
+                        "{\"s\":{\"n\":1,\"t\":\"x\"},\"l\":[1,null],\"m\":{\"k\":1},\"d\":[{\"v\":[1]}]}\n"
+                        "{\"s\":{\"n\":\"one\"}}\n"
+                        "{\"s\":{\"t\":7,\"other\":1},\"l\":[],\"d\":[]}\n"
+                        "{\"l\":[1,\"two\"]}\n"
+                        "{\"m\":{\"k\":1,\"j\":\"x\"}}\n"
+                        "{\"d\":[{\"v\":[1]},{\"v\":[2,\"three\"]}]}\n"
+                        "{\"s\":\"no struct\"}\n"
+                        "{\"d\":[null,{\"v\":null}]}\n")},
+                 {.json = {.columns = {{"s", "STRUCT(n BIGINT, t VARCHAR)"},
+                                       {"l", "BIGINT[]"},
+                                       {"m", "MAP(VARCHAR, BIGINT)"},
+                                       {"d", "STRUCT(v BIGINT[])[]"}}}}));
+  EXPECT_EQ(rows_, 3);
+  EXPECT_EQ(Rejects("_rule, _line, _raw"),
+            (Lines{"json_type|2|{\"s\":{\"n\":\"one\"}}", "json_type|4|{\"l\":[1,\"two\"]}",
+                   "json_type|5|{\"m\":{\"k\":1,\"j\":\"x\"}}",
+                   "json_type|6|{\"d\":[{\"v\":[1]},{\"v\":[2,\"three\"]}]}",
+                   "json_type|7|{\"s\":\"no struct\"}"}));
+}
+
+TEST_F(ScanTest, NdjsonLinesAreCountedPastThoseThatAreBroken) {
+  std::string long_line = "{\"a\":\"" + std::string(3000, 'x') + "\"}\n";
+  ASSERT_OK(Scan({Write("a.ndjson", "{\"a\":\"1\"}\n" + long_line + "nonsense\n{\"a\":\"\xff\"}\n" +
+                                        long_line + "{\"a\":\"2\"}\n[]\n")},
+                 {.json = {.max_record = Bytes{1000}}}));
+  EXPECT_EQ(rows_, 2);
+  EXPECT_EQ(Rejects("_line, _rule"),
+            (Lines{"2|csv_line_too_long", "3|json_syntax", "4|csv_invalid_encoding",
+                   "5|csv_line_too_long", "7|json_syntax"}));
+}
+
+TEST_F(ScanTest, LinesThatAreTooLongAreNoRowsOfText) {
+  ASSERT_OK(Scan({Write("a.txt", "one\n" + std::string(3000, 'x') + "\nthree\n")},
+                 {.format = FormatKind::kText, .csv = {.max_line = Bytes{1000}}}));
+  EXPECT_EQ(Rows("SELECT line FROM t ORDER BY line"), (Lines{"one", "three"}));
+  EXPECT_EQ(Rejects("_line, _rule"), Lines{"2|csv_line_too_long"});
+  ASSERT_OK(Scan({Write("a.csv", "id\n1\n\"2\n3\n")}));
+  EXPECT_EQ(Rows("SELECT id FROM t ORDER BY id"), (Lines{"1", "3"}));
+  EXPECT_EQ(Rejects("_line, _rule"), Lines{"3|csv_unclosed_quote"});
+}
+
 TEST_F(ScanTest, JsonDocumentsAreRead) {
   ASSERT_OK(Scan({Write("a.json", "[{\"id\":1,\"tags\":[\"x\"]},{\"id\":2}]")}));
   EXPECT_EQ(Rows("SELECT id, tags, _source_file FROM t ORDER BY id"),
