@@ -145,8 +145,8 @@ Result<Parsed> ParseCommandLine(const std::vector<std::string>& words,
     return Missing(error, tree.Named());
   }
   Parsed parsed{tree.Named(), tree.help, tree.version};
-  if (parsed.help) return parsed;
   std::vector<std::string> extra = app.remaining(true);
+  if (parsed.help && (parsed.command || extra.empty())) return parsed;
   if (!extra.empty()) return Unknown(extra.front(), parsed.command, commands, globals);
   return parsed;
 }

@@ -13,6 +13,8 @@ namespace millrace {
 
 namespace {
 
+constexpr std::string_view kMore = "--limit N shows N";
+
 struct PreviewArguments {
   std::string what, pipeline;
   std::vector<std::string> params;
@@ -22,7 +24,7 @@ struct PreviewArguments {
 Result<int> PreviewTable(Workspace& workspace, const std::string& name, int limit) {
   Statement statement = TRY(PrepareStatement(workspace, "SELECT * FROM " + name, {}));
   if (statement.schema.columns.empty()) return kExitUsage;
-  TRY(PrintRows(workspace, statement, limit));
+  TRY(PrintRows(workspace, statement, limit, kMore));
   return kExitDone;
 }
 
@@ -35,7 +37,7 @@ Result<int> Preview(Invocation& invocation, const PreviewArguments& arguments) {
   }
   TaskPreview task =
       TRY(OpenTaskPreview(*workspace, arguments.what, arguments.pipeline, arguments.params));
-  TRY(PrintRows(*workspace, task.statement, arguments.limit));
+  TRY(PrintRows(*workspace, task.statement, arguments.limit, kMore));
   return kExitDone;
 }
 

@@ -65,9 +65,18 @@ int Call(const Declared& command, const GlobalOptions& globals, Terminal& termin
   return ExitCodeOf(code.status(), signals);
 }
 
+// `help run` is `run --help`.
+std::vector<std::string> WithoutHelpWord(std::vector<std::string> words) {
+  if (words.empty() || words.front() != "help") return words;
+  words.erase(words.begin());
+  if (!words.empty()) words.push_back("--help");
+  return words;
+}
+
 }  // namespace
 
-int RunProgram(const std::vector<std::string>& words) {
+int RunProgram(const std::vector<std::string>& typed) {
+  std::vector<std::string> words = WithoutHelpWord(typed);
   GlobalOptions globals;
   Options global_options = DeclareGlobals(globals);
   std::vector<Declared> commands = DeclareAll();

@@ -78,7 +78,8 @@ Result<int> Query(Invocation& invocation, const QueryArguments& arguments) {
     TRY(WriteToStdout(*workspace, statement, arguments.format));
     return kExitDone;
   }
-  TRY(PrintRows(*workspace, statement, arguments.all || arguments.limit > 0 ? 0 : kRowsShown));
+  TRY(PrintRows(*workspace, statement, arguments.all || arguments.limit > 0 ? 0 : kRowsShown,
+                "--all shows all"));
   return kExitDone;
 }
 

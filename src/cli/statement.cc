@@ -135,7 +135,8 @@ Result<Statement> PrepareStatement(Workspace& workspace, const std::string& text
   return statement;
 }
 
-Status PrintRows(Workspace& workspace, Statement& statement, int most) {
+Status PrintRows(Workspace& workspace, Statement& statement, int most,
+                 std::string_view to_see_more) {
   std::string limit = most > 0 ? " LIMIT " + std::to_string(most + 1) : "";
   std::string inner = "(\n" + statement.sql.text + "\n)";
   auto rows = TRY(statement.session->Collect({"SELECT * FROM " + inner + limit}, workspace.stop()));
@@ -161,7 +162,9 @@ Status PrintRows(Workspace& workspace, Statement& statement, int most) {
   if (rows.empty()) text += terminal.Paint(Style::kDim, "no rows") + "\n";
   if (more > 0)
     text +=
-        terminal.Paint(Style::kDim, "… " + FormatCount(more) + " more (--all shows all)") + "\n";
+        terminal.Paint(Style::kDim, "… " + FormatCount(more) + " more (" +
+                                        std::string(to_see_more) + ")") +
+        "\n";
   terminal.Print(text);
   return Status::Ok();
 }

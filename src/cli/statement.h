@@ -24,7 +24,8 @@ Result<Statement> PrepareStatement(Workspace& workspace, const std::string& text
 Status DefineTables(Workspace& workspace, Session& session, const std::vector<std::string>& names,
                     const AsOf& as_of);
 // Rows as a table for people: at most `most` of them (0: all), then how many more there are.
-Status PrintRows(Workspace& workspace, Statement& statement, int most);
+Status PrintRows(Workspace& workspace, Statement& statement, int most,
+                 std::string_view to_see_more);
 // The error with the line it stands in and a caret below the place.
 std::string SqlErrorText(const SqlError& error, std::string_view sql, const Terminal& terminal);
 

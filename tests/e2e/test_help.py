@@ -29,6 +29,13 @@ def test_every_command_has_help_with_an_example_on_one_screen(here):
             assert len(longest) <= 110, (command, longest)
 
 
+def test_help_is_a_word_too(here):
+    assert ok(millrace(here, "help")) == ok(millrace(here, "--help"))
+    assert ok(millrace(here, "help", "run")) == ok(millrace(here, "run", "--help"))
+    assert ok(millrace(here, "help", "tables", "history")) == ok(millrace(here, "tables", "history", "--help"))
+    expect(millrace(here, "help", "rnu"), 2, "did you mean 'run'?")
+
+
 def test_help_needs_no_project_and_writes_nothing(here):
     ok(millrace(here, "run", "--help"))
     assert list(here.iterdir()) == []
