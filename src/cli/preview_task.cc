@@ -12,20 +12,6 @@ namespace millrace {
 
 namespace {
 
-// Reads an opened source batch by batch, for engines that cannot read it by themselves.
-class SourceReader : public RowReader {
- public:
-  explicit SourceReader(Source& source) : source_(source) {}
-  Result<std::optional<Rows>> Next(std::stop_token stop) override {
-    std::optional<Batch> batch = TRY(source_.Read(stop));
-    if (!batch) return std::optional<Rows>();
-    return std::optional<Rows>(std::move(batch->rows));
-  }
-
- private:
-  Source& source_;
-};
-
 struct Found {
   Pipeline pipeline;
   Task task;
@@ -69,7 +55,7 @@ Status DefineInput(TaskPreview& preview, const Input& input, std::stop_token sto
   } else {
     // Read once only, and a query and its count need it twice.
     std::string rows = input.name + "_rows";
-    TRY(session.Bind(rows, std::make_unique<SourceReader>(*source), stop));
+    TRY(session.Bind(rows, ReadBySource(*source), stop));
     TRY(session.Materialize(input.name, {"SELECT * FROM " + SqlName(rows)}, stop));
   }
   preview.sources.push_back(std::move(source));

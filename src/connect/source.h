@@ -1,6 +1,7 @@
 // SOURCE: where rows come from. See docs/CONNECTORS.md.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -68,5 +69,8 @@ class Source {
   // Deviations are declared, and the conformance suite reads them here.
   virtual bool CanResume() const { return true; }
 };
+
+// What Read gives, as an engine's Bind takes it. The source must outlive it.
+std::unique_ptr<RowReader> ReadBySource(Source& source);
 
 }  // namespace millrace

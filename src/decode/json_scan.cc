@@ -87,11 +87,11 @@ class TextScan : public FileScan {
 };
 
 std::string InText(const Type& type, size_t child) {
-  return "TRY_CAST(TRY_CAST({} AS JSON) AS " +
-         std::string(type.kind == TypeKind::kMap    ? "MAP(VARCHAR, VARCHAR))"
-                     : type.kind == TypeKind::kList ? "VARCHAR[])"
-                                                    : "STRUCT(" + SqlName(type.children[child].name) +
-                                                          " VARCHAR))");
+  std::string of_text =
+      type.kind == TypeKind::kMap    ? "MAP(VARCHAR, VARCHAR)"
+      : type.kind == TypeKind::kList ? "VARCHAR[]"
+                                     : "STRUCT(" + SqlName(type.children[child].name) + " VARCHAR)";
+  return "TRY_CAST(TRY_CAST({} AS JSON) AS " + of_text + ")";
 }
 
 std::string Put(std::string pattern, const std::string& value) {

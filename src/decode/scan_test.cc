@@ -361,7 +361,8 @@ TEST_F(ScanTest, NdjsonRejectsLinesThatDoNotFit) {
 
 TEST_F(ScanTest, NdjsonRejectsWhatDoesNotFitDeepInside) {
   ASSERT_OK(Scan({Write("a.ndjson",
-                        "{\"s\":{\"n\":1,\"t\":\"x\"},\"l\":[1,null],\"m\":{\"k\":1},\"d\":[{\"v\":[1]}]}\n"
+                        "{\"s\":{\"n\":1,\"t\":\"x\"},\"l\":[1,null],\"m\":{\"k\":1},"
+                        "\"d\":[{\"v\":[1]}]}\n"
                         "{\"s\":{\"n\":\"one\"}}\n"
                         "{\"s\":{\"t\":7,\"other\":1},\"l\":[],\"d\":[]}\n"
                         "{\"l\":[1,\"two\"]}\n"

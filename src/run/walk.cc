@@ -23,20 +23,6 @@ Result<WalkOutput> MakeOutput(const Target& target, const Task& task, ConnectCon
   return output;
 }
 
-// Rows of a source that the engine cannot read by itself.
-class SourceReader final : public RowReader {
- public:
-  explicit SourceReader(Source& source) : source_(source) {}
-  Result<std::optional<Rows>> Next(std::stop_token stop) override {
-    std::optional<Batch> batch = TRY(source_.Read(stop));
-    if (!batch) return std::optional<Rows>();
-    return std::optional(std::move(batch->rows));
-  }
-
- private:
-  Source& source_;
-};
-
 // The columns that every bronze table has, the source's own among them.
 Sql WithMetadata(const Sql& rows, const Schema& schema, Time now, const std::string& run) {
   std::vector<std::string> ours, theirs;
@@ -215,7 +201,7 @@ Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
     return session_->Define(name, *scan);
   // A statement may read its input twice; a source is read once.
   std::string once = "millrace_once_" + name;
-  TRY(session_->Bind(once, std::make_unique<SourceReader>(*input.source), stop));
+  TRY(session_->Bind(once, ReadBySource(*input.source), stop));
   counts.rows_in += TRY(session_->Materialize(name, {"SELECT * FROM " + SqlName(once)}, stop));
   return session_->Drop(once);
 }

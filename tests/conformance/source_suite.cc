@@ -16,20 +16,6 @@ using Lines = std::vector<std::string>;
 
 constexpr auto kStopLimit = std::chrono::seconds(1);
 
-// Rows of a source that the engine cannot read by itself.
-class BatchReader final : public RowReader {
- public:
-  explicit BatchReader(Source& source) : source_(source) {}
-  Result<std::optional<Rows>> Next(std::stop_token stop) override {
-    std::optional<Batch> batch = TRY(source_.Read(stop));
-    if (!batch) return std::optional<Rows>();
-    return std::optional<Rows>(std::move(batch->rows));
-  }
-
- private:
-  Source& source_;
-};
-
 class SourceSuite : public testing::TestWithParam<SourceKind> {
  protected:
   std::unique_ptr<Source> Make() {
@@ -51,7 +37,7 @@ class SourceSuite : public testing::TestWithParam<SourceKind> {
   Result<std::string> Relation(Source& source) {
     Session& session = world_.session();
     if (std::optional<Sql> scan = TRY(source.NativeScan(session))) return scan->text;
-    TRY(session.Bind("suite_once", std::make_unique<BatchReader>(source), {}));
+    TRY(session.Bind("suite_once", ReadBySource(source), {}));
     TRY(session.Materialize("suite_rows", {"SELECT * FROM suite_once"}, {}));
     TRY(session.Drop("suite_once"));
     return std::string("SELECT * FROM suite_rows");

@@ -169,4 +169,8 @@ void Reading::SweepScratch() const {
   }
 }
 
+Result<std::optional<Batch>> ReadingSource::Read(std::stop_token) {
+  return Internal("the rows of files are read by the engine, through NativeScan");
+}
+
 }  // namespace millrace::file

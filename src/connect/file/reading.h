@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -60,6 +61,35 @@ class Reading {
   std::vector<Seen> seen_;
   std::unique_ptr<FileScan> scan_;
   std::stop_token stop_;
+};
+
+// A source whose rows come out of files that Reading reads.
+class ReadingSource : public Source {
+ public:
+  ReadingSource(FormatConfig format, std::string state_folder, const std::string& id)
+      : reading_(std::move(format), std::move(state_folder), id) {}
+
+  Result<std::optional<Batch>> Read(std::stop_token stop) override;
+  Status Acknowledge(const Position&) override {
+    reading_.Close();
+    return Status::Ok();
+  }
+  Result<std::optional<Sql>> NativeScan(Session& session) override {
+    return reading_.Scan(session);
+  }
+  Result<std::optional<Sql>> DecodeRejects(Session& session) override {
+    return reading_.Rejects(session);
+  }
+  SourceInfo Info() const override { return reading_.Info(); }
+  Result<std::optional<Schema>> Describe(Session& session, std::stop_token stop) override {
+    return reading_.Describe(session, TRY(Telling(stop)), stop);
+  }
+
+ protected:
+  // The files that tell the columns, newest as they are now.
+  virtual Result<std::vector<FoundFile>> Telling(std::stop_token stop) = 0;
+
+  Reading reading_;
 };
 
 }  // namespace millrace::file

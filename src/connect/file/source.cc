@@ -20,16 +20,15 @@ namespace {
 
 // Its position is the set of files taken, by content. A file that grew gives its new rows; one that
 // has another content is read whole.
-class FileSource final : public Source {
+class FileSource final : public ReadingSource {
  public:
   FileSource(SourceConfig config, ConnectContext& context)
-      : config_(std::move(config)),
+      : ReadingSource(config, context.state_folder, context.task + "\n" + Join(config.path, "\n")),
+        config_(std::move(config)),
         list_{context.folder, config_.path, config_.hidden},
         id_(context.task + "\n" + Join(config_.path, "\n")),
         fingerprints_(context.state_folder + "/fingerprints/" + Sha256Hex(id_).substr(0, 16),
-                      context.env),
-        state_folder_(context.state_folder),
-        reading_(config_, context.state_folder, id_) {}
+                      context.env) {}
 
   Status Probe(std::stop_token stop) override {
     for (const FoundFile& file : TRY(ListFiles(list_, stop))) {
@@ -73,30 +72,14 @@ class FileSource final : public Source {
     return reading_.Open(std::move(todo), std::move(all), stop);
   }
 
-  Result<std::optional<Batch>> Read(std::stop_token) override {
-    return Internal("the rows of files are read by the engine, through NativeScan");
-  }
-
-  Status Acknowledge(const Position&) override {
-    reading_.Close();
-    return Status::Ok();
-  }
-
-  Result<std::optional<Sql>> NativeScan(Session& session) override {
-    return reading_.Scan(session);
-  }
-  Result<std::optional<Sql>> DecodeRejects(Session& session) override {
-    return reading_.Rejects(session);
-  }
-  SourceInfo Info() const override { return reading_.Info(); }
-
-  Result<std::optional<Schema>> Describe(Session& session, std::stop_token stop) override {
-    return reading_.Describe(session, TRY(ListFiles(list_, stop)), stop);
-  }
-
   std::string SchemaKey() override {
     Result<std::vector<FoundFile>> found = ListFiles(list_, {});
     return found.ok() ? ShapeKey(*found, config_) : "";
+  }
+
+ protected:
+  Result<std::vector<FoundFile>> Telling(std::stop_token stop) override {
+    return ListFiles(list_, stop);
   }
 
  private:
@@ -156,8 +139,6 @@ class FileSource final : public Source {
   const ListOptions list_;
   const std::string id_;
   Fingerprints fingerprints_;
-  const std::string state_folder_;
-  Reading reading_;
   Position latest_;  // what Latest said last
 };
 

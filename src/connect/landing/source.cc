@@ -42,14 +42,14 @@ const LandedFile* At(const std::vector<LandedFile>& versions, int64_t manifest) 
 
 // Its position is the manifest that brought the newest of its files, so that what else lands does
 // not move it.
-class LandingSource final : public Source {
+class LandingSource final : public file::ReadingSource {
  public:
   LandingSource(SourceConfig config, ConnectContext& context)
-      : config_(std::move(config)),
+      : ReadingSource(config, context.state_folder, context.task + "\n" + config.path),
+        config_(std::move(config)),
         name_(LandingOf(config_)),
         pattern_(PatternOf(config_)),
-        lake_(context.lake.storage()),
-        reading_(config_, context.state_folder, context.task + "\n" + config_.path) {}
+        lake_(context.lake.storage()) {}
 
   Status Probe(std::stop_token) override { return LoadMatching().status(); }
 
@@ -86,30 +86,19 @@ class LandingSource final : public Source {
     return reading_.Open(std::move(todo), std::move(all), stop);
   }
 
-  Result<std::optional<Batch>> Read(std::stop_token) override {
-    return Internal("the rows of landed files are read by the engine, through NativeScan");
-  }
-
-  Status Acknowledge(const Position&) override {
-    reading_.Close();
-    return Status::Ok();
-  }
-
-  Result<std::optional<Sql>> NativeScan(Session& session) override {
-    return reading_.Scan(session);
-  }
-  Result<std::optional<Sql>> DecodeRejects(Session& session) override {
-    return reading_.Rejects(session);
-  }
-  SourceInfo Info() const override { return reading_.Info(); }
-
-  Result<std::optional<Schema>> Describe(Session& session, std::stop_token stop) override {
-    return reading_.Describe(session, TRY(Newest()), stop);
-  }
-
   std::string SchemaKey() override {
-    Result<std::vector<FoundFile>> newest = Newest();
+    Result<std::vector<FoundFile>> newest = Telling({});
     return newest.ok() ? file::ShapeKey(*newest, config_) : "";
+  }
+
+ protected:
+  Result<std::vector<FoundFile>> Telling(std::stop_token) override {
+    Contents contents = TRY(LoadMatching());
+    std::vector<FoundFile> files;
+    for (const auto& [name, versions] : contents.files) {
+      files.push_back(TRY(Find(contents, versions.back())));
+    }
+    return files;
   }
 
  private:
@@ -142,15 +131,6 @@ class LandingSource final : public Source {
                      landed.modified};
   }
 
-  Result<std::vector<FoundFile>> Newest() {
-    Contents contents = TRY(LoadMatching());
-    std::vector<FoundFile> files;
-    for (const auto& [name, versions] : contents.files) {
-      files.push_back(TRY(Find(contents, versions.back())));
-    }
-    return files;
-  }
-
   Status OnlyWhatIsNew(file::ToRead& each, const Contents& contents, const LandedFile& before,
                        std::stop_token stop) {
     if (before.size == 0) return Status::Ok();  // nothing was in it
@@ -174,7 +154,6 @@ class LandingSource final : public Source {
   const SourceConfig config_;
   const std::string name_, pattern_;
   Storage& lake_;
-  file::Reading reading_;
 };
 
 }  // namespace
