@@ -45,7 +45,8 @@ sanitize:  ## unit and golden tests under ASan and UBSan (PRESET=tsan: ThreadSan
 	@tools/setup test
 	@deps=$$(tools/deps) && cmake --preset $(PRESET) -DMILLRACE_DEPS=$$deps --log-level=WARNING >/dev/null
 	@ninja -C build-$(PRESET) -j $(JOBS) --quiet
-	@tools/test --build build-$(PRESET) --only unit,golden
+	@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/sanitizers/leaks.txt:print_suppressions=0 \
+	  tools/test --build build-$(PRESET) --only unit,golden
 
 coverage:  ## line coverage of src/ by all tests in their short form
 	@tools/setup test

@@ -70,6 +70,7 @@ Result<CheckedPipelines> CheckPipelinesAt(Workspace& workspace,
     if (!chosen.contains(Absolute(file))) others.push_back(file);
   }
 
+  workspace.WarmUpEngine();
   CheckedPipelines checked;
   Diagnostics of_others, found;
   checked.pipelines = Load(workspace, files, checked.diagnostics);

@@ -39,6 +39,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(Invocation& invocation) {
 // Commands that only look leave no empty folder behind; rmdir removes none that has something.
 Workspace::~Workspace() {
   lake_.reset();
+  if (opening_.valid()) opening_.wait();
   engine_.reset();
   if (!had_state_folder_) rmdir(state_folder().c_str());
 }
@@ -49,15 +50,23 @@ Result<Lake*> Workspace::lake() {
 }
 
 Result<Engine*> Workspace::engine() {
-  if (engine_) return engine_.get();
+  if (!engine_) engine_ = TRY(opening_.valid() ? opening_.get() : OpenEngine());
+  return engine_.get();
+}
+
+void Workspace::WarmUpEngine() {
+  if (!engine_ && !opening_.valid())
+    opening_ = std::async(std::launch::async, [this] { return OpenEngine(); });
+}
+
+Result<std::unique_ptr<Engine>> Workspace::OpenEngine() const {
   const EngineSettings& settings = project_.engine;
   EngineOptions options;
   options.threads = settings.threads;
   options.spill_folder = project_.Absolute(settings.spill);
   options.memory_limit = TRY(EngineMemory(settings.memory_limit));
   if (!settings.spill_limit.empty()) options.spill_limit = TRY(ParseBytes(settings.spill_limit));
-  engine_ = TRY(OpenDuckDb(options));
-  return engine_.get();
+  return OpenDuckDb(options);
 }
 
 Result<Store*> Workspace::store() {

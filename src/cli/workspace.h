@@ -2,6 +2,7 @@
 // engine.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ class Workspace {
 
   Result<Lake*> lake();
   Result<Engine*> engine();
+  // Opens the engine beside what else there is to do first; engine() waits for it.
+  void WarmUpEngine();
   // Made when missing.
   Result<Store*> store();
   // For commands that only look: kNotFound, with the next step, when nothing ran here yet.
@@ -48,6 +51,7 @@ class Workspace {
 
  private:
   explicit Workspace(Invocation& invocation) : invocation_(invocation) {}
+  Result<std::unique_ptr<Engine>> OpenEngine() const;
 
   Invocation& invocation_;
   Project project_;
@@ -56,6 +60,7 @@ class Workspace {
   std::unique_ptr<Engine> engine_;  // outlives the lake
   std::unique_ptr<Lake> lake_;
   std::unique_ptr<Store> store_, store_to_read_;
+  std::future<Result<std::unique_ptr<Engine>>> opening_;  // the engine, until it is asked for
 };
 
 }  // namespace millrace

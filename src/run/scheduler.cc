@@ -49,10 +49,12 @@ struct Schedule::Work {
       MoveDelayed();
       if (!ready.empty()) return ready.extract(ready.begin()).value();
       auto changed_since = [seen = changes, this] { return changes != seen; };
-      if (delayed.empty())
+      if (delayed.empty()) {
         changed.wait(lock, stop, changed_since);
-      else
-        changed.wait_until(lock, stop, delayed.begin()->first, changed_since);
+        continue;
+      }
+      auto due = delayed.begin()->first;  // a copy: meanwhile another worker may take the task
+      changed.wait_until(lock, stop, due, changed_since);
     }
   }
 

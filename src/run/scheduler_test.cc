@@ -79,6 +79,22 @@ TEST(Schedule, LeavesWhatDependsOnAFailure) {
   EXPECT_EQ(schedule.nodes()[2].state, TaskState::kUpstreamFailed);
 }
 
+// Under ASan: a worker that waits for a delayed task must bear that another one takes it.
+TEST(Schedule, ManyWaitForTheSameDelayedTasks) {
+  for (int round = 0; round < 50; ++round) {
+    std::vector<std::atomic<int>> tries(6);
+    Seen seen;
+    Schedule schedule(std::vector<GraphNode>(tries.size()), 4);
+    schedule.Run(seen.Go([&](size_t index) {
+      if (++tries[index] < 4) return Verdict{TaskState::kPending, Micros(200)};
+      return Verdict{};
+    }),
+                 seen.Leave(), {});
+    EXPECT_EQ(seen.begun.size(), 4 * tries.size());
+    EXPECT_TRUE(seen.left.empty());
+  }
+}
+
 TEST(Schedule, DoesNotRedoWhatIsDone) {
   Seen seen;
   Schedule schedule({{.state = TaskState::kSucceeded},
