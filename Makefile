@@ -41,12 +41,12 @@ test-long:  ## the same with the full counts of kills, fuzzing and large inputs
 bench: $(BUILD)/millrace  ## measures, beside floors and peers; results in bench/results
 	@bench/run.py --millrace $(BUILD)/millrace
 
-sanitize:  ## unit and golden tests under ASan and UBSan (PRESET=tsan: ThreadSanitizer)
+sanitize:  ## the tests that run in our process or are quick, under ASan and UBSan (PRESET=tsan: ThreadSanitizer)
 	@tools/setup test
 	@deps=$$(tools/deps) && cmake --preset $(PRESET) -DMILLRACE_DEPS=$$deps --log-level=WARNING >/dev/null
 	@ninja -C build-$(PRESET) -j $(JOBS) --quiet
 	@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/sanitizers/leaks.txt:print_suppressions=0 \
-	  tools/test --build build-$(PRESET) --only unit,golden
+	  tools/test --build build-$(PRESET) --only unit,golden,conformance,interop,e2e/flights
 
 coverage:  ## line coverage of src/ by all tests in their short form
 	@tools/setup test

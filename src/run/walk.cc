@@ -46,13 +46,13 @@ Walk::Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& lo
            ProgressBoard::Line& progress)
     : run(run),
       task(task),
+      connect_{run.context.env,     run.context.lake,
+               run.pipeline.folder, StateFolder(run.context.project),
+               values.id,           task.key},
       counts{.run = run.record.id, .task = task.key},
       values_(ValuesOf(values)),
       log_(log),
       progress_(progress),
-      connect_{run.context.env,     run.context.lake,
-               run.pipeline.folder, StateFolder(run.context.project),
-               values.id,           task.key},
       stage_("reading"),
       stage_began_(run.Now()) {}
 

@@ -65,6 +65,12 @@ class Walk {
 
   RunScope& run;
   const Task& task;
+
+ private:  // outlives what is made with it
+  ConnectContext connect_;
+  std::unique_ptr<Session> session_;
+
+ public:
   std::vector<WalkInput> inputs;
   std::vector<WalkOutput> outputs;
   std::optional<WalkOutput> rejects;
@@ -88,8 +94,6 @@ class Walk {
   const RunValues values_;
   TaskLog& log_;
   ProgressBoard::Line& progress_;
-  ConnectContext connect_;
-  std::unique_ptr<Session> session_;
   std::vector<Sql> discarded_;  // rows that a target's contract refused
   int64_t dropped_ = 0;         // rows that a check with `on_fail: drop` took
   std::string stage_;
