@@ -41,7 +41,7 @@ test-long:  ## the same with the full counts of kills, fuzzing and large inputs
 bench: $(BUILD)/millrace  ## measures, beside floors and peers; results in bench/results
 	@bench/run.py --millrace $(BUILD)/millrace
 
-sanitize:  ## the tests that run in our process or are quick, under ASan and UBSan (PRESET=tsan: ThreadSanitizer)
+sanitize:  ## unit, golden, conformance and interop tests and the flights under ASan and UBSan (PRESET=tsan: ThreadSanitizer)
 	@tools/setup test
 	@deps=$$(tools/deps) && cmake --preset $(PRESET) -DMILLRACE_DEPS=$$deps --log-level=WARNING >/dev/null
 	@ninja -C build-$(PRESET) -j $(JOBS) --quiet
