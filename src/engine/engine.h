@@ -98,8 +98,10 @@ class Session {
   // Types and errors without running. An engine failure is the Result's status; the statement's
   // faults are in it. The types are those of the lake: what Query gives and WriteParquet writes.
   virtual Result<Description> Describe(const Sql& sql) = 0;
-  // By the engine's own parser. A syntax error gives kInvalid.
-  virtual Result<StatementNames> NamesIn(const Sql& sql) = 0;
+  // By the engine's own parser, an answer a statement: a syntax error gives kInvalid. Many at once
+  // cost little more than one.
+  virtual std::vector<Result<StatementNames>> NamesInEach(const std::vector<Sql>& statements) = 0;
+  Result<StatementNames> NamesIn(const Sql& sql) { return NamesInEach({sql}).front(); }
 
   // The session stays usable meanwhile, and must outlive the reader.
   virtual Result<std::unique_ptr<RowReader>> Query(const Sql& sql, std::stop_token stop) = 0;
@@ -126,11 +128,17 @@ class Session {
   virtual std::string_view EngineName() const = 0;  // "duckdb"
 };
 
+enum class SessionUse {
+  kRun,
+  kDescribe,  // statements are not made fast: for Describe, which then takes half the time
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
   // Thread-safe. `label` is for messages.
-  virtual Result<std::unique_ptr<Session>> Open(std::string_view label) = 0;
+  virtual Result<std::unique_ptr<Session>> Open(std::string_view label,
+                                                SessionUse use = SessionUse::kRun) = 0;
 };
 
 struct EngineOptions {

@@ -61,22 +61,39 @@ std::vector<size_t> Order(const std::vector<Step>& steps) {
   return order;
 }
 
+// By pipeline and key: two files may have one name, an old one and its successor.
+using SqlByTask = std::map<std::pair<const Pipeline*, std::string>, TaskSql>;
+
+SqlByTask ReadAllSql(const std::vector<Pipeline*>& pipelines, CheckSession& session,
+                     Diagnostics& diagnostics) {
+  SqlByTask sql;
+  std::vector<std::string> statements;
+  for (Pipeline* pipeline : pipelines) {
+    for (const Task& task : pipeline->tasks) {
+      SqlText text = ResolveTaskSql(task, diagnostics);
+      if (!text.empty() && !text.broken()) statements.push_back(text.text());
+      sql[{pipeline, task.key}].sql = std::move(text);
+    }
+  }
+  session.ReadAhead(statements);
+  Shapes names(pipelines, session);
+  for (Pipeline* pipeline : pipelines) {
+    for (Task& task : pipeline->tasks) {
+      TaskSql& read = sql[{pipeline, task.key}];
+      read = ReadTaskSql(task, std::move(read.sql), names, session, diagnostics);
+    }
+    BuildGraph(*pipeline, diagnostics);
+  }
+  return sql;
+}
+
 }  // namespace
 
 void CheckPipelines(std::vector<Pipeline*> pipelines, CheckContext& context,
                     Diagnostics& diagnostics) {
   if (pipelines.empty()) return;
   CheckSession session(context);
-  // By pipeline and key: two files may have one name, an old one and its successor.
-  std::map<std::pair<const Pipeline*, std::string>, TaskSql> sql;
-  {
-    Shapes names(pipelines, session);
-    for (Pipeline* pipeline : pipelines) {
-      for (Task& task : pipeline->tasks)
-        sql[{pipeline, task.key}] = ReadTaskSql(task, names, session, diagnostics);
-      BuildGraph(*pipeline, diagnostics);
-    }
-  }
+  SqlByTask sql = ReadAllSql(pipelines, session, diagnostics);
   // Only now, with the tasks in their places.
   Shapes shapes(pipelines, session);
   std::vector<Step> steps = AllSteps(pipelines, shapes);

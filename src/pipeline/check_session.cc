@@ -10,7 +10,7 @@ CheckSession::CheckSession(CheckContext& context)
     : context_(context), cache_(context.schema_cache) {}
 
 Result<Session*> CheckSession::Engine() {
-  if (!session_) session_ = TRY(context_.engine.Open("validate"));
+  if (!session_) session_ = TRY(context_.engine.Open("validate", SessionUse::kDescribe));
   return session_.get();
 }
 
@@ -20,6 +20,20 @@ Result<StatementNames> CheckSession::NamesIn(const std::string& sql) {
   StatementNames names = TRY(session->NamesIn({sql}));
   cache_.AddNames(sql, names);
   return names;
+}
+
+void CheckSession::ReadAhead(const std::vector<std::string>& statements) {
+  std::vector<Sql> unknown;
+  for (const std::string& sql : statements) {
+    if (!cache_.FindNames(sql)) unknown.push_back({sql});
+  }
+  if (unknown.empty()) return;
+  Result<Session*> session = Engine();
+  if (!session.ok()) return;  // NamesIn will say so
+  std::vector<Result<StatementNames>> names = (*session)->NamesInEach(unknown);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].ok()) cache_.AddNames(unknown[i].text, *names[i]);
+  }
 }
 
 Result<Description> CheckSession::Describe(const std::string& sql, const NamedShapes& shapes) {

@@ -394,15 +394,18 @@ void TellSqlErrors(const std::vector<SqlError>& errors, const SqlText& sql, size
   }
 }
 
-TaskSql ReadTaskSql(Task& task, const Shapes& shapes, CheckSession& session,
-                    Diagnostics& diagnostics) {
-  TaskSql result;
+SqlText ResolveTaskSql(const Task& task, Diagnostics& diagnostics) {
   const Values stand_ins{.variables = {{"run.id", "20000101T000000-000000"},
                                        {"run.logical_date", "2000-01-01T00:00:00Z"},
                                        {"run.data_interval_start", "2000-01-01T00:00:00Z"},
                                        {"run.data_interval_end", "2000-01-01T00:00:00Z"}},
                          .only = {"run."}};
-  result.sql = task.sql_source.Resolve(stand_ins, diagnostics);
+  return task.sql_source.Resolve(stand_ins, diagnostics);
+}
+
+TaskSql ReadTaskSql(Task& task, SqlText sql, const Shapes& shapes, CheckSession& session,
+                    Diagnostics& diagnostics) {
+  TaskSql result{.sql = std::move(sql)};
   result.syntax_error = result.sql.broken();
   if (!result.sql.empty() && !result.sql.broken()) {
     Result<StatementNames> names = session.NamesIn(result.sql.text());

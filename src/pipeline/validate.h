@@ -19,8 +19,10 @@ struct TaskSql {
   bool syntax_error = false;                                // told already
 };
 
-// Reads the names in SQL, tells syntax errors, fills in task.reads.
-TaskSql ReadTaskSql(Task& task, const Shapes& shapes, CheckSession& session,
+// The task's SQL, with stand-ins for ${run.*}.
+SqlText ResolveTaskSql(const Task& task, Diagnostics& diagnostics);
+// Reads the names in it, tells syntax errors, fills in task.reads.
+TaskSql ReadTaskSql(Task& task, SqlText sql, const Shapes& shapes, CheckSession& session,
                     Diagnostics& diagnostics);
 
 // Everything else; fills in task.schema. `complete`: false when faulty tasks may write tables

@@ -13,8 +13,8 @@ class DuckEngine : public Engine {
  public:
   explicit DuckEngine(std::shared_ptr<duck::Instance> instance) : instance_(std::move(instance)) {}
 
-  Result<std::unique_ptr<Session>> Open(std::string_view label) override {
-    return duck::DuckSession::Open(instance_, std::string(label));
+  Result<std::unique_ptr<Session>> Open(std::string_view label, SessionUse use) override {
+    return duck::DuckSession::Open(instance_, std::string(label), use);
   }
 
  private:

@@ -31,6 +31,15 @@ const std::set<std::string> kVolatile = {"random",
                                          "pg_backend_pid",
                                          "version_time"};
 
+StatementNames NamesOf(StatementFacts facts) {
+  StatementNames names{.tables = std::move(facts.tables)};
+  for (const std::string& name : facts.functions) {
+    if (kVolatile.contains(name)) names.volatile_calls.push_back(name);
+  }
+  if (facts.samples) names.volatile_calls.push_back("sample");
+  return names;
+}
+
 std::string Casted(const std::vector<ResultColumn>& columns, const std::string& sql) {
   std::vector<std::string> names, items;
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -58,12 +67,13 @@ DuckSession::DuckSession(std::shared_ptr<Instance> instance, std::string label,
     : instance_(std::move(instance)), label_(std::move(label)), database_(std::move(database)) {}
 
 Result<std::unique_ptr<Session>> DuckSession::Open(std::shared_ptr<Instance> instance,
-                                                   std::string label) {
+                                                   std::string label, SessionUse use) {
   std::string database = instance->NextName();
   std::unique_ptr<DuckSession> session(new DuckSession(instance, std::move(label), database));
   session->connection_ = TRY(instance->Connect("memory"));
   TRY(session->connection_->Run("ATTACH ':memory:' AS " + SqlName(database) + "; USE " +
                                 SqlName(database)));
+  if (use == SessionUse::kDescribe) TRY(session->connection_->Run("PRAGMA disable_optimizer"));
   return std::unique_ptr<Session>(std::move(session));
 }
 
@@ -193,14 +203,14 @@ Result<Description> DuckSession::Describe(const Sql& sql) {
   return DescribeStatement(*connection_, std::string(TrimStatement(sql.text)), known);
 }
 
-Result<StatementNames> DuckSession::NamesIn(const Sql& sql) {
-  StatementFacts facts = TRY(ReadStatement(*connection_, sql.text));
-  StatementNames names{.tables = std::move(facts.tables)};
-  for (const std::string& name : facts.functions) {
-    if (kVolatile.contains(name)) names.volatile_calls.push_back(name);
+std::vector<Result<StatementNames>> DuckSession::NamesInEach(const std::vector<Sql>& statements) {
+  std::vector<std::string> texts;
+  for (const Sql& sql : statements) texts.push_back(sql.text);
+  std::vector<Result<StatementNames>> all;
+  for (Result<StatementFacts>& facts : ReadStatements(*connection_, texts)) {
+    all.push_back(facts.ok() ? NamesOf(*std::move(facts)) : Result<StatementNames>(facts.status()));
   }
-  if (facts.samples) names.volatile_calls.push_back("sample");
-  return names;
+  return all;
 }
 
 Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_token stop) {

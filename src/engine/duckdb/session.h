@@ -18,7 +18,7 @@ namespace millrace::duck {
 class DuckSession : public Session {
  public:
   static Result<std::unique_ptr<Session>> Open(std::shared_ptr<Instance> instance,
-                                               std::string label);
+                                               std::string label, SessionUse use);
   ~DuckSession() override;
 
   Status Bind(std::string_view name, std::unique_ptr<RowReader> rows,
@@ -29,7 +29,7 @@ class DuckSession : public Session {
   Status Drop(std::string_view name) override;
 
   Result<Description> Describe(const Sql& sql) override;
-  Result<StatementNames> NamesIn(const Sql& sql) override;
+  std::vector<Result<StatementNames>> NamesInEach(const std::vector<Sql>& statements) override;
 
   Result<std::unique_ptr<RowReader>> Query(const Sql& sql, std::stop_token stop) override;
   Result<std::vector<TextRow>> Collect(const Sql& sql, std::stop_token stop) override;

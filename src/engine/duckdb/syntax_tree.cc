@@ -131,15 +131,10 @@ Status NotSelect(std::string_view sql) {
   return Invalid("only a SELECT can be a task's SQL", "write SELECT …, WITH … SELECT or VALUES …");
 }
 
-}  // namespace
-
-Result<StatementFacts> ReadStatement(Connection& connection, std::string_view sql) {
-  sql = TrimStatement(sql);
+// From the syntax tree as text.
+Result<StatementFacts> FactsOf(std::string_view sql, const std::string& json) {
   if (sql.empty()) return Invalid("the statement is empty");
-  std::vector<TextRow> answer =
-      TRY(connection.Texts("SELECT CAST(json_serialize_sql(" + SqlLiteral(sql) +
-                           ", skip_null := true, skip_empty := true) AS VARCHAR)"));
-  Json tree = Json::parse(answer.front().front().value_or(""), nullptr, /*allow_exceptions=*/false);
+  Json tree = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!tree.is_object()) return Internal("the engine's syntax tree is not JSON");
   if (tree.value("error", false)) {
     if (Text(tree, "error_type") == "not implemented") return NotSelect(sql);
@@ -155,6 +150,33 @@ Result<StatementFacts> ReadStatement(Connection& connection, std::string_view sq
   walk.Finish();
   if (const Json* node = Child(statements->front(), "node")) facts.outputs = OutputNames(*node);
   return facts;
+}
+
+}  // namespace
+
+Result<StatementFacts> ReadStatement(Connection& connection, std::string_view sql) {
+  return ReadStatements(connection, {std::string(sql)}).front();
+}
+
+std::vector<Result<StatementFacts>> ReadStatements(Connection& connection,
+                                                   const std::vector<std::string>& statements) {
+  if (statements.empty()) return {};
+  std::vector<std::string> literals;
+  for (const std::string& sql : statements) literals.push_back(SqlLiteral(TrimStatement(sql)));
+  Result<std::vector<TextRow>> trees = connection.Texts(
+      "SELECT CAST(json_serialize_sql(sql, skip_null := true, skip_empty := true) AS VARCHAR) "
+      "FROM (SELECT unnest([" +
+      Join(literals, ", ") + "]) AS sql)");
+  std::vector<Result<StatementFacts>> all;
+  if (trees.ok() && trees->size() == statements.size()) {
+    for (size_t i = 0; i < statements.size(); ++i)
+      all.push_back(FactsOf(TrimStatement(statements[i]), (*trees)[i].front().value_or("")));
+    return all;
+  }
+  if (statements.size() == 1) return {trees.ok() ? Internal("no syntax tree") : trees.status()};
+  // One of them ended the engine's statement: each for itself.
+  for (const std::string& sql : statements) all.push_back(ReadStatement(connection, sql));
+  return all;
 }
 
 }  // namespace millrace::duck

@@ -20,5 +20,8 @@ struct StatementFacts {
 
 // kInvalid for what is not one SELECT; `hint` says what to do.
 Result<StatementFacts> ReadStatement(Connection& connection, std::string_view sql);
+// The same of each: many at once cost little more than one.
+std::vector<Result<StatementFacts>> ReadStatements(Connection& connection,
+                                                   const std::vector<std::string>& statements);
 
 }  // namespace millrace::duck
