@@ -13,4 +13,5 @@ if(MILLRACE_COVERAGE)
   # atomic: tasks run on several threads, and a count must not be lost.
   add_compile_options(-O0 -g1 --coverage -fprofile-update=atomic)
   add_link_options(--coverage)
+  add_compile_definitions(MILLRACE_COVERAGE)
 endif()

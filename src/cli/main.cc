@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -7,7 +9,10 @@
 
 int main(int argc, char** argv) {
   try {
-    return millrace::RunProgram(std::vector<std::string>(argv + 1, argv + argc));
+    int code = millrace::RunProgram(std::vector<std::string>(argv + 1, argv + argc));
+    if (!millrace::kLeavesMemory) return code;
+    fflush(nullptr);
+    _exit(code);
   } catch (const std::exception& error) {
     fprintf(stderr, "error: %s\n", error.what());
   } catch (...) {

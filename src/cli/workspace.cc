@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/program.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace millrace {
@@ -66,6 +67,7 @@ Result<std::unique_ptr<Engine>> Workspace::OpenEngine() const {
   options.spill_folder = project_.Absolute(settings.spill);
   options.memory_limit = TRY(EngineMemory(settings.memory_limit));
   if (!settings.spill_limit.empty()) options.spill_limit = TRY(ParseBytes(settings.spill_limit));
+  options.leave_memory = kLeavesMemory;
   return OpenDuckDb(options);
 }
 

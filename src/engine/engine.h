@@ -146,6 +146,9 @@ struct EngineOptions {
   int threads = 0;           // 0: all cores
   std::string spill_folder;  // made when needed; "" = the system's temporary folder
   int64_t spill_limit = 0;   // bytes; 0: 90 % of what is free there
+  // The process ends with the engine, by _exit: its memory is left to the system, which takes it
+  // back at once.
+  bool leave_memory = false;
 };
 
 Result<std::unique_ptr<Engine>> OpenDuckDb(const EngineOptions& options);

@@ -134,6 +134,7 @@ Result<std::shared_ptr<Instance>> Instance::Open(const EngineOptions& options) {
                          ignored);  // DuckDB makes only the last folder, and says so when it cannot
   RemoveLeftovers(root);
   instance->spill_folder_ = root / std::to_string(getpid());
+  instance->leave_memory_ = options.leave_memory;
   instance->database_ = TRY(OpenDatabase(SettingsFrom(options, instance->spill_folder_)));
   instance->own_ = TRY(instance->Connect("memory"));
   if (options.spill_limit > 0) {
@@ -148,7 +149,7 @@ Result<std::shared_ptr<Instance>> Instance::Open(const EngineOptions& options) {
 
 Instance::~Instance() {
   own_.reset();
-  if (database_ != nullptr) duckdb_close(&database_);
+  if (database_ != nullptr && !leave_memory_) duckdb_close(&database_);
   if (spill_folder_.empty()) return;
   std::error_code ignored;
   fs::remove_all(spill_folder_, ignored);

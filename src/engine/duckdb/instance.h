@@ -36,6 +36,7 @@ class Instance {
   _duckdb_database* database_ = nullptr;
   std::unique_ptr<Connection> own_;  // keeps the instance open; converts Arrow
   std::string spill_folder_;         // of this process
+  bool leave_memory_ = false;        // see EngineOptions
   std::atomic<int64_t> sessions_{0};
   std::mutex delta_mutex_;
   bool delta_loaded_ = false;
