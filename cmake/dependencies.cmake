@@ -11,6 +11,10 @@ find_library(YAML_LIBRARY yaml REQUIRED)
 add_library(yaml INTERFACE)
 target_link_libraries(yaml INTERFACE ${YAML_LIBRARY})
 
+find_library(ISAL_LIBRARY isal REQUIRED)
+add_library(isal INTERFACE)
+target_link_libraries(isal INTERFACE ${ISAL_LIBRARY})
+
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 add_library(zstd INTERFACE)
 target_link_libraries(zstd INTERFACE ${ZSTD_LIBRARY})
