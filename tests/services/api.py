@@ -11,18 +11,21 @@ JSON line each, in --log; GET /_requests gives them, too. Standard library only.
   /list/KIND       N records by KIND of pagination: page offset cursor link next body headers
   /list/...        ndjson csv nested etag since same loop empty many lists
   /AUTH/...        the same behind a sign-in: basic bearer apikey apikeyq oauth1 oauth1sha256 oauth2 session
+  /files/NAME      a file of --files
   /fault/...       hang reset half cut invalid charset badcharset huge bomb redirect status html headers busy
 """
 import argparse
 import asyncio
 import base64
 import csv
+import datetime
 import gzip
 import hashlib
 import hmac
 import io
 import json
 import math
+import os
 import signal
 import ssl
 import time
@@ -67,7 +70,7 @@ class Api:
         self.seen = []          # requests
         self.tries = {}         # target → how often
         self.tokens = set()     # of OAuth 2 and sessions
-        self.issued = 0
+        self.issued = self.uses = 0
         self.count = 0
         self.nonces = set()
         self.log = open(options.log, "a", buffering=1) if options.log else None
@@ -91,8 +94,8 @@ class Api:
         return row
 
     def item(self, i):
-        return {"id": i + 1, "v": f"v{i + 1}", "updated_at": f"2024-01-{1 + i * 27 // max(1, self.options.items):02d}"
-                                                             f"T00:{i // 60 % 60:02d}:{i % 60:02d}Z"}
+        changed = datetime.datetime(2024, 1, 1) + datetime.timedelta(minutes=10 * i)
+        return {"id": i + 1, "v": f"v{i + 1}", "updated_at": changed.isoformat() + "Z"}
 
     def page(self, request, total, row):
         page, limit = request.number("page", 1), request.number("limit", 100)
@@ -175,6 +178,8 @@ class Api:
             return Answer({"next": f"{self.base}{request.path}?step={(step + 1) % 3}", "data": [self.item(step)]})
         if kind == "empty":
             return Answer({"data": []})
+        if kind == "small":
+            return Answer(b'[{"id":1,"v":"x"}]')
         if kind == "rows":    # what a test put there
             return Answer(json.dumps(self.options.rows))
         return None
@@ -243,7 +248,14 @@ class Api:
         self.issued += 1
         token = f"token-{self.options.seed}-{self.issued}-{number(self.issued)}"
         self.tokens = {token}    # an older one is no good any more
+        self.uses = 0
         return token
+
+    def good(self, token):
+        self.uses += 1
+        if self.options.token_uses and self.uses > self.options.token_uses:
+            self.tokens.clear()
+        return token in self.tokens
 
     def token(self, request):
         form = dict(urllib.parse.parse_qsl(request.body.decode()))
@@ -278,9 +290,9 @@ class Api:
         if auth == "oauth1sha256":
             return self.oauth1(request, hashlib.sha256, "HMAC-SHA256")
         if auth == "oauth2":
-            return header.startswith("Bearer ") and header[7:] in self.tokens
+            return header.startswith("Bearer ") and self.good(header[7:])
         if auth == "session":
-            return request.headers.get("x-session", "") in self.tokens
+            return self.good(request.headers.get("x-session", ""))
         return False
 
     # --- one request
@@ -311,6 +323,9 @@ class Api:
                 setattr(self.options, name, json.loads(value))
             return Answer({})
         self.tries[request.target] = self.tries.get(request.target, 0) + 1
+        if path.startswith("/files/") and self.options.files:
+            name = os.path.join(self.options.files, os.path.basename(path))
+            return Answer(behave="file:" + name) if os.path.exists(name) else Answer({"error": "no file"}, 404)
         if path == "/oauth2/token":
             return self.token(request)
         if path == "/session/login":
@@ -319,6 +334,9 @@ class Api:
         if auth not in ("api", "list", "fault"):
             if not self.signed_in(auth, request):
                 return Answer({"error": "who are you?"}, 401)
+            bad_weather = self.weather(request)
+            if bad_weather:
+                return bad_weather
             plain = Request(request.method, request.target[len(auth) + 1:], request.headers, request.body)
             saved, self.base = self.base, f"{self.base}/{auth}"
             try:
@@ -394,6 +412,8 @@ class Connection(asyncio.Protocol):
         length = len(body)
         if behave.startswith("huge:"):
             length = int(behave[5:])
+        if behave.startswith("file:"):
+            length = os.path.getsize(behave[5:])
         head = [f"HTTP/1.1 {answer.status} X", f"Content-Type: {answer.kind}", f"Content-Length: {length}",
                 "Date: " + time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())]
         head += [f"{name}: {value}" for name, value in answer.headers]
@@ -418,6 +438,15 @@ class Connection(asyncio.Protocol):
         if behave.startswith("huge:"):
             asyncio.ensure_future(self.pour(length - len(body)))
             return
+        if behave.startswith("file:"):
+            asyncio.ensure_future(self.send_file(behave[5:]))
+            return
+        self.busy = False
+        self.next()
+
+    async def send_file(self, name):
+        with open(name, "rb") as file:
+            await asyncio.get_running_loop().sendfile(self.transport, file)
         self.busy = False
         self.next()
 
@@ -430,7 +459,7 @@ class Connection(asyncio.Protocol):
                 continue
             part = piece[:left]
             if left <= len(piece):
-                part = b" " * (left - 1) + b"]"
+                part = piece[:19] + b" " * (left - 20) + b"]"
             self.transport.write(part)
             left -= len(part)
         self.busy = False
@@ -467,6 +496,8 @@ def main():
     parser.add_argument("--bursts", type=int, default=0, help="after so many requests five get a 429")
     parser.add_argument("--slow", type=float, default=0, help="an answer takes up to so many seconds")
     parser.add_argument("--delay", type=float, default=0, help="every answer takes so many seconds")
+    parser.add_argument("--files", default="", help="folder of /files/NAME")
+    parser.add_argument("--token-uses", type=int, default=0, help="a token is good for so many requests")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", default="")
     parser.add_argument("--tls", action="append", default=[], help="CERTIFICATE,KEY: https on a port of its own")

@@ -238,6 +238,11 @@ Spec<IncrementalSync> IncrementalSpec() {
              {.example = "1d"})
       .Field("step", &I::step, "Asks for windows of this length, one by one or side by side.",
              {.example = "30d"})
+      .Field(
+          "cursor_granularity", &I::cursor_granularity,
+          "How much before the next one a window ends, for servers that give both ends. Default: "
+          "nothing.",
+          {.example = "1s"})
       .Field("start_param", &I::start_param, "The parameter that says from where.",
              {.example = "updated_since"})
       .Field("end_param", &I::end_param, "The parameter that says up to where.")

@@ -101,7 +101,7 @@ struct IncrementalSync {
   std::string cursor_field;
   CursorType cursor_type = CursorType::kTime;
   std::string start, end;
-  std::optional<Micros> lookback_window, step;
+  std::optional<Micros> lookback_window, step, cursor_granularity;
   std::string start_param, end_param;
   std::string datetime_format = "iso8601";
 };

@@ -105,7 +105,8 @@ Result<std::vector<Window>> Windows(const IncrementalSync& sync,
   std::vector<Window> windows;
   while (start < end || windows.empty()) {
     Time next = std::min(end, start + *sync.step);
-    windows.push_back({text(start), text(next)});
+    Micros gap = next < end ? sync.cursor_granularity.value_or(Micros(0)) : Micros(0);
+    windows.push_back({text(start), text(next - gap)});
     if (windows.size() > kMostWindows)
       return TooMany(kMostWindows, "windows", "raise `incremental_sync.step`");
     if (next <= start) break;

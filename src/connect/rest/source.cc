@@ -32,7 +32,7 @@ bool IsAlive(int64_t process) {
 
 // What is kept from one run to the next, beside positions.
 struct Memory {
-  std::string definition, position;
+  std::string run, definition, position;  // of the last commit
   Validators validators;
   std::map<std::string, std::string> columns;
 };
@@ -70,7 +70,12 @@ class RestSource final : public Source {
     std::string from = begin && config_.incremental_sync ? begin->token : "";
     if (!from.empty()) TRY(FetchPosition::Parse(*begin));
     if (context_.planning) return LookOnly(from);
-    latest_ = TRY(Take(from, /*ask_whether_changed=*/true, stop));
+    Memory memory = Remember();
+    bool asked = !context_.run.empty() && memory.run == context_.run &&
+                 memory.definition == definition_ && (from.empty() || from == memory.position);
+    // A run asks once: after it completed what was killed, nothing is new to it.
+    latest_ =
+        asked ? Position{memory.position} : TRY(Take(from, /*ask_whether_changed=*/true, stop));
     return latest_;
   }
 
@@ -129,6 +134,7 @@ class RestSource final : public Source {
 
   Status Acknowledge(const Position& position) override {
     Memory memory = Remember();
+    memory.run = context_.run;
     memory.definition = definition_;
     memory.position = position.token;
     memory.validators = {};
@@ -305,7 +311,8 @@ class RestSource final : public Source {
     Json json = text.ok() ? Json::parse(*text, nullptr, /*allow_exceptions=*/false) : Json();
     if (!json.is_object()) return memory;
     try {
-      memory = {.definition = json.value("definition", ""),
+      memory = {.run = json.value("run", ""),
+                .definition = json.value("definition", ""),
                 .position = json.value("position", ""),
                 .validators = {json.value("etag", ""), json.value("modified", "")},
                 .columns = json.value("columns", std::map<std::string, std::string>())};
@@ -316,7 +323,8 @@ class RestSource final : public Source {
   }
 
   Status Keep(const Memory& memory) const {
-    Json json = {{"definition", memory.definition},
+    Json json = {{"run", memory.run},
+                 {"definition", memory.definition},
                  {"position", memory.position},
                  {"etag", memory.validators.etag},
                  {"modified", memory.validators.modified},
