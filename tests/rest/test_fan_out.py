@@ -1,0 +1,165 @@
+"""Many members side by side: exact in bad weather, with broken members, and through kills."""
+import random
+import signal
+import time
+from collections import Counter
+
+from world import Server, Failure, must, world
+
+KILLS = 5
+PARALLEL = 8
+
+
+def tasks(server, parallel=PARALLEL, **more):
+    listing = {"name": "list", "to": {"table": "silver.assessments"},
+               "from": {"rest": {"url": f"{server.url}/api/AssessmentList", "records": "results",
+                                 "paginator": {"type": "page", "page_size": 10, "size_param": "limit"}}}}
+    scores = {"name": "scores", "to": {"table": "silver.scores"},
+              "from": {"rest": {"url_base": f"{server.url}/api", "url": "/assessments/{each.assessment_id}/group",
+                                "records": "results", "parallel": parallel,
+                                "paginator": {"type": "page", "page_size": 20, "size_param": "limit"},
+                                "for_each": {"table": "silver.assessments", "column": "assessment_id"},
+                                **more}}}
+    return listing, scores
+
+
+ORDERED = ("SELECT each_assessment_id, student_id, points, \"group\", date_taken FROM silver.scores "
+           "ORDER BY 1, 2")
+
+
+def expected(server_options, assessments, students):
+    """By the server's own formula, not through the program."""
+    import argparse
+    import api
+    made = api.Api(argparse.Namespace(seed=server_options.get("seed", 1), log=""))
+    rows = []
+    for a in range(assessments):
+        for s in range(students):
+            row = made.response("group", 1000 + a, s)
+            rows.append((str(1000 + a), str(row["student_id"]), str(row["points"]), row["group"], row["date_taken"]))
+    return rows
+
+
+def test_exact_in_bad_weather(here):
+    with Server("--assessments", 40, "--students", 50, "--errors", 0.03, "--bursts", 60, "--slow", 0.02) as server:
+        here.pipeline(*tasks(server))
+        here.run().ok()
+        must(here.rows(ORDERED) == expected({}, 40, 50), "rows")
+        answered = Counter(line["target"] for line in server.requests() if line["status"] == 200)
+        must(max(answered.values()) == 1, f"asked twice: {answered.most_common(3)}")
+        must("of them repetitions" in here.logs(), "no summary")
+
+
+def test_rows_are_in_the_order_of_the_keys(here):
+    with Server("--assessments", 12, "--students", 30, "--slow", 0.05) as server:
+        here.pipeline(*tasks(server))
+        here.run().ok()
+        must(here.rows(ORDERED.split(" ORDER")[0]) == expected({}, 12, 30), "order")
+
+
+def test_broken_members_are_put_aside(here):
+    with Server("--assessments", 20, "--students", 30, "--broken", "3,11") as server:
+        listing, scores = tasks(server, error_handler={"max_attempts": 2, "first_delay": "10ms"})
+        here.pipeline(listing, {**scores, "rejects": {"table": "bronze.rejects"}})
+        here.run().ok()
+        must(here.rows(ORDERED) == [row for row in expected({}, 20, 30) if row[0] not in ("1003", "1011")], "the others")
+        rejects = here.rows("SELECT _rule, _reason, _source_file, _raw FROM bronze.rejects ORDER BY _raw")
+        must([row[3] for row in rejects] == ["each.assessment_id=1003", "each.assessment_id=1011"], f"{rejects}")
+        must(all(row[0] == "request" and "500 Internal Server Error" in row[1] and "after 2 attempts" in row[1]
+                 and "/assessments/10" in row[2] for row in rejects), f"{rejects}")
+        tries = Counter(line["target"] for line in server.requests() if line["status"] == 500)
+        must(set(tries.values()) == {4}, f"retried alone: {tries}")
+        # Without a place for them the task fails, and says which.
+        here.pipeline(listing, scores)
+        here.run("--full-refresh").fails("2 records could not be read", "assessments/1003/group", "rejects")
+        # Mended, they come.
+        server.set(broken=[])
+        here.pipeline(listing, {**scores, "rejects": {"table": "bronze.rejects"}})
+        here.run().ok()
+        must(here.rows(ORDERED) == expected({}, 20, 30), "after it was mended")
+
+
+def test_ignored_statuses_are_no_records(here):
+    with Server("--students", 5) as server:
+        here.source({"url": f"{server.url}/api/assessments/{{each.value}}/overall", "records": "results",
+                     "paginator": {"type": "page", "page_size": 20, "size_param": "limit"},
+                     "for_each": ["1000", "77", "1001"], "error_handler": {"ignore": [404]}})
+        here.run().ok()
+        must(here.rows("SELECT each_value, count(*) FROM silver.t GROUP BY 1 ORDER BY 1") ==
+             [("1000", "5"), ("1001", "5")], "rows")
+
+
+def test_a_server_that_is_down_is_left_alone(here):
+    with Server("--assessments", 100, "--students", 5) as server:
+        listing, scores = tasks(server, error_handler={"max_attempts": 1})
+        here.pipeline(listing)
+        here.run().ok()
+        server.set(broken=list(range(100)))
+        server.forget()
+        here.pipeline(listing, {**scores, "rejects": {"table": "bronze.rejects"}})
+        here.run().fails("500 Internal Server Error", "none did not")
+        must(len(server.requests()) < 50, f"{len(server.requests())} requests to a server that is down")
+
+
+def test_unknown_tables_and_columns_are_told_offline(here):
+    with Server() as server:
+        listing, scores = tasks(server)
+        here.pipeline(scores)
+        here.millrace("validate", "pipeline.yml").fails("unknown table 'silver.assessments'")
+        listing, scores = tasks(server, url="/assessments/{each.id}/group")
+        here.pipeline(listing, scores)
+        here.millrace("validate", "pipeline.yml").fails("{each.COLUMN}")
+        must(server.requests() == [], "validate asked the server")
+
+
+def kill_at_random(here, server, seed):
+    """One run killed once, at a random moment, then resumed; and what that repeated."""
+    rng = random.Random(seed)
+    process = here.start("run", "pipeline.yml")
+    time.sleep(rng.uniform(0.02, 0.9))
+    process.send_signal(signal.SIGKILL)
+    here.end(process)
+    runs = [line.split()[0] for line in here.millrace("runs").out.splitlines() if line.strip()]
+    run = next((word for word in runs if word[:2] == "20"), None)
+    resumed = here.millrace("run", "--resume", run) if run else here.run()
+    if "there is nothing to resume" not in resumed.out:
+        resumed.ok()
+
+
+def test_kills(here):
+    with Server("--assessments", 30, "--students", 60, "--errors", 0.03, "--slow", 0.03) as server:
+        wanted = expected({}, 30, 60)
+        for seed in range(KILLS):
+            with world() as there:
+                there.pipeline(*tasks(server))
+                server.forget()
+                kill_at_random(there, server, seed)
+                must(there.rows(ORDERED) == wanted, f"seed {seed}: rows")
+                answered = Counter(line["target"] for line in server.requests() if line["status"] == 200)
+                repeated = sum(count - 1 for count in answered.values())
+                # Answers that were on their way when the process ended are nowhere: one a connection.
+                must(repeated <= PARALLEL and max(answered.values()) <= 2,
+                     f"seed {seed}: {repeated} answered requests were repeated: {answered.most_common(5)}")
+                must(not there.staged(), f"seed {seed}: left behind: {there.staged()[:3]}")
+
+
+def test_kills_one_by_one(here):
+    """Killed again and again until it is done; at most one answer is lost with each."""
+    with Server("--items", 150, "--delay", 0.05) as server:
+        here.source({"url": f"{server.url}/list/page", "records": "data", "paginator": {"type": "page",
+                                                                                       "page_size": 10}})
+        rng = random.Random(7)
+        for kills in range(100):
+            process = here.start("run", "pipeline.yml")
+            time.sleep(rng.uniform(0.25, 0.5))
+            if process.poll() is not None:
+                here.end(process) if process.returncode is None else None
+                break
+            process.send_signal(signal.SIGKILL)
+            here.end(process)
+        else:
+            raise Failure("it never ended: every run began anew")
+        must(kills >= 1, "it was never killed")
+        must(here.ids() == list(range(1, 151)), "rows")
+        answered = Counter(line["target"] for line in server.requests() if line["status"] == 200)
+        must(len(answered) == 16 and sum(answered.values()) - 16 <= kills, f"{kills} kills: {answered}")
