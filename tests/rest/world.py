@@ -146,6 +146,9 @@ class World:
     def files(self):
         return [path for path in self.folder.rglob("*") if path.is_file()]
 
+    def committed(self, table="silver/t"):
+        return any(True for _ in self.folder.glob(f"lake/{table}/_delta_log/*.json"))
+
     def staged(self):
         return [path for path in self.files() if "staging" in path.parts]
 
