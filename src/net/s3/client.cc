@@ -90,7 +90,11 @@ Status S3Client::CreateBucket(const std::string& bucket, std::stop_token stop) {
                       .fine = 409};
   s3::Response response = TRY(s3::Send(*core_, std::move(request), stop));
   if (response.status != 409) return Status::Ok();
-  if (response.body.find("BucketAlreadyOwnedByYou") != response.body.npos) return Status::Ok();
+  std::string code = TRY(s3::ParseXml(response.body)).Text("Code");
+  if (code == "BucketAlreadyOwnedByYou") return Status::Ok();
+  if (code != "BucketAlreadyExists") {
+    return {Code::kUnavailable, "bucket '" + bucket + "' at " + endpoint() + ": " + code};
+  }
   return {Code::kConflict, "bucket '" + bucket + "' at " + endpoint() + " belongs to somebody else",
           "choose another name"};
 }

@@ -49,7 +49,7 @@ Status CopyParts(Core& core, Multipart& multipart, const Ends& ends, const S3Inf
     flight.pop_front();
     Response response = TRY(WaitForCopy(*call, ends, stop));
     Xml xml = TRY(ParseXml(response.body));
-    multipart.Add(number, xml.Text("ETag"), xml.Text("ChecksumSHA256"));
+    multipart.Add(number, xml.Text("ETag"), "");
     return Status::Ok();
   };
   int number = 0;
@@ -81,8 +81,7 @@ Status S3Client::Copy(const std::string& from_bucket, const S3Object& from,
   }
   int64_t part_size = s3::PartSize(source.size, core_->options.copy_part_size);
   S3PutOptions stored{.metadata = source.metadata};
-  // A part of the copy is another than a part of the source.
-  stored.metadata[s3::kPartSizeName] = std::to_string(part_size);
+  stored.metadata.erase(s3::kPartSizeName);  // a part of the copy is another than one of the source
   s3::Multipart multipart =
       TRY(s3::Multipart::Create(*core_, to_bucket, to_key, s3::ObjectHeaders(stored), stop));
   Status status = s3::CopyParts(*core_, multipart, ends, source, part_size, stop);

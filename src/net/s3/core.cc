@@ -19,7 +19,8 @@ namespace {
 
 constexpr size_t kLibraryMemory = size_t{256} << 20;  // the least it takes; objects are in our pool
 constexpr size_t kSocketBytes = 64 << 10;             // moved by one call of the system
-constexpr int64_t kLeastPart = int64_t{5} << 20;      // of S3, but for the last
+constexpr auto kLookForStop = std::chrono::milliseconds(200);
+constexpr int64_t kLeastPart = int64_t{5} << 20;  // of S3, but for the last
 
 aws_byte_cursor Cursor(std::string_view text) {
   return aws_byte_cursor_from_array(text.data(), text.size());
@@ -123,7 +124,8 @@ Core::Core(const S3Options& options, std::string scheme, std::string host)
       scheme(std::move(scheme)),
       host(std::move(host)),
       endpoint(this->scheme + "://" + this->host),
-      pool(std::make_shared<BufferPool>(static_cast<size_t>(options.memory_limit))) {}
+      pool(std::make_shared<BufferPool>(static_cast<size_t>(options.memory_limit))),
+      turns_(std::max(2u, std::thread::hardware_concurrency())) {}
 
 Result<std::unique_ptr<Core>> Core::Open(const S3Options& options) {
   TRY(CheckOptions(options));
@@ -166,6 +168,13 @@ Status Core::Connect() {
   aws_tls_connection_options_clean_up(&tls);
   if (client_) return Status::Ok();
   return Internal(std::string("cannot make an S3 client: ") + aws_error_str(aws_last_error()));
+}
+
+Result<Turn> Core::TakeTurn(std::stop_token stop) {
+  while (!turns_.try_acquire_for(kLookForStop)) {
+    if (stop.stop_requested()) return Canceled();
+  }
+  return Turn(&turns_);
 }
 
 // AWS's certificates cover one label before s3.…: a bucket's name with dots needs the path.

@@ -7,7 +7,9 @@ namespace millrace::s3 {
 
 namespace {
 
+// Nothing for an empty text: that the library takes for a value, too.
 aws_byte_cursor Cursor(std::string_view text) {
+  if (text.empty()) return {};
   return aws_byte_cursor_from_array(text.data(), text.size());
 }
 

@@ -17,6 +17,8 @@ namespace s3 {
 
 namespace {
 
+constexpr int kNoSuchRange = 416;  // HTTP's: nothing is there from that offset on
+
 int64_t ToNumber(std::string_view text) {
   int64_t number = -1;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -60,6 +62,7 @@ class Download {
       std::shared_ptr<Buffer> buffer = TRY(TakeBuffer(part, take, stop));
       Request request = GetRequest(bucket_, key_, etag_, part);
       request.into = std::move(buffer);
+      request.fine = kNoSuchRange;
       flight_.push_back({part, std::make_unique<Call>(core_, std::move(request))});
     }
     while (!flight_.empty()) TRY(Reap(take, stop));
@@ -92,9 +95,8 @@ class Download {
     if (response.code() == Code::kConflict) return ChangedMeanwhile(bucket_, key_);
     TRY(Status(response.status()));
     const Buffer& got = *part.call->request().into;
-    if (static_cast<int64_t>(got.size) != part.span.end - part.span.offset) {
-      return ChangedMeanwhile(bucket_, key_);
-    }
+    bool whole = static_cast<int64_t>(got.size) == part.span.end - part.span.offset;
+    if (!whole || response->status == kNoSuchRange) return ChangedMeanwhile(bucket_, key_);
     return take({part.span.offset, got.bytes(), *response});
   }
 
@@ -158,46 +160,41 @@ class Check {
 // A file aside that gets its name when it is complete, and is removed when it never is.
 class TargetFile {
  public:
-  static Result<TargetFile> Create(const std::string& path) {
-    TargetFile file;
-    file.path_ = path;
-    file.aside_ = path + "." + NewUuid().substr(0, 8) + ".part";
-    file.fd_ =
-        Descriptor(::open(file.aside_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (file.fd_.get() < 0) {
-      int error = errno;
-      std::string aside = std::exchange(file.aside_, "");
-      return FromErrno("cannot create " + aside, error);
-    }
-    return file;
-  }
-  TargetFile(TargetFile&& other) noexcept
-      : path_(std::move(other.path_)),
-        aside_(std::exchange(other.aside_, "")),
-        fd_(std::move(other.fd_)) {}
+  explicit TargetFile(const std::string& path)
+      : path_(path), aside_(path + "." + NewUuid().substr(0, 8) + ".part") {}
   ~TargetFile() {
-    if (!aside_.empty()) ::unlink(aside_.c_str());
+    if (made_) ::unlink(aside_.c_str());
+  }
+  TargetFile(const TargetFile&) = delete;
+  TargetFile& operator=(const TargetFile&) = delete;
+
+  Status Write(std::string_view bytes) {
+    if (!made_) {
+      fd_ = Descriptor(::open(aside_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+      if (fd_.get() < 0) return FromErrno("cannot create " + aside_, errno);
+      made_ = true;
+    }
+    return WriteAll(fd_.get(), bytes, aside_);
   }
 
-  Status Write(std::string_view bytes) { return WriteAll(fd_.get(), bytes, aside_); }
+  Status Sync() {
+    if (::fsync(fd_.get()) == 0) return Status::Ok();
+    return FromErrno("cannot make " + aside_ + " durable", errno);
+  }
 
-  Status Place(bool durable) {
-    if (durable && ::fsync(fd_.get()) != 0) {
-      return FromErrno("cannot make " + aside_ + " durable", errno);
-    }
+  Status Place() {
     if (int error = fd_.Close()) return FromErrno("cannot write " + aside_, error);
     if (::rename(aside_.c_str(), path_.c_str()) != 0) {
       return FromErrno("cannot rename " + aside_ + " to " + path_, errno);
     }
-    aside_.clear();
+    made_ = false;
     return Status::Ok();
   }
 
  private:
-  TargetFile() = default;
-
-  std::string path_, aside_;
+  const std::string path_, aside_;
   Descriptor fd_;
+  bool made_ = false;
 };
 
 std::map<std::string, std::string> MetadataOf(const Response& response) {
@@ -259,20 +256,26 @@ Result<S3Got> S3Client::GetToFile(const std::string& bucket, const std::string& 
   int64_t step = check.part_size() > 0 && check.part_size() <= most ? check.part_size()
                                                                     : core_->options.part_size;
   bool verifiable = check.part_size() == 0 || step == check.part_size();
-  s3::TargetFile file = TRY(s3::TargetFile::Create(path));
+  s3::TargetFile file(path);
   auto take = [&](const s3::Piece& piece) -> Status {
     if (known) {
       if (s3::TotalOf(piece.response) > got.size) return s3::ChangedMeanwhile(bucket, key);
       got.etag = s3::Unquoted(piece.response.Header("etag"));
       check.Expect(options.sha256, s3::MetadataOf(piece.response), "", got.size);
     }
+    s3::Turn turn = TRY(core_->TakeTurn(stop));
     if (verifiable) check.Add(piece.bytes);
     return file.Write(piece.bytes);
   };
   s3::Download download(*core_, bucket, key, got.etag);
   TRY(download.Run({0, got.size}, step, take, stop));
   if (verifiable) TRY(check.Finish("s3://" + bucket + "/" + key));
-  TRY(file.Place(options.durable));
+  if (got.size == 0) TRY(file.Write(""));
+  if (options.durable) TRY(file.Sync());
+  {
+    s3::Turn turn = TRY(core_->TakeTurn(stop));
+    TRY(file.Place());
+  }
   got.verified = verifiable && check.known();
   return got;
 }
@@ -285,9 +288,9 @@ Result<std::string> S3Client::Get(const std::string& bucket, const std::string& 
   if (range.length == 0) return std::string();
   int64_t step = std::min(core_->options.part_size, wanted);
   s3::Request request = s3::GetRequest(bucket, key, "", {range.offset, range.offset + step});
-  request.fine = 416;  // nothing from there on: the object is empty, or ends before
+  request.fine = s3::kNoSuchRange;  // nothing from there on: the object is empty, or ends before
   s3::Response first = TRY(s3::Send(*core_, std::move(request), stop));
-  if (first.status == 416) return std::string();
+  if (first.status == s3::kNoSuchRange) return std::string();
   std::string bytes = std::move(first.body);
   int64_t total = s3::TotalOf(first);
   if (total < 0) total = range.offset + static_cast<int64_t>(bytes.size());

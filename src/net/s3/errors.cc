@@ -14,6 +14,9 @@ namespace millrace::s3 {
 
 namespace {
 
+constexpr char kNoTls[] =
+    "does the server speak TLS on this port? Without it the endpoint is http://";
+
 bool IsTls(int error) {
   return error == AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE ||
          error == AWS_IO_TLS_ERROR_ALERT_RECEIVED || error == AWS_IO_TLS_HOST_NAME_MISMATCH ||
@@ -39,11 +42,7 @@ std::string Object(const Request& request) {
 }
 
 std::string Skew(const Failure& failure) {
-  std::optional<Time> theirs;
-  if (Result<Xml> xml = ParseXml(failure.response.body); xml.ok()) {
-    if (Result<Time> time = ParseTime(xml->Text("ServerTime")); time.ok()) theirs = *time;
-  }
-  if (!theirs) theirs = ParseHttpDate(failure.response.Header("date"));
+  std::optional<Time> theirs = ParseHttpDate(failure.response.Header("date"));
   if (!theirs) return "this machine's clock and the server's differ too much";
   Micros ahead = std::chrono::duration_cast<Micros>(std::chrono::system_clock::now() - *theirs);
   return "this machine's clock is " + FormatDuration(std::chrono::abs(ahead)) +
@@ -60,7 +59,7 @@ std::string RegionOf(const Failure& failure) {
 // What the name of an error says; nullopt: go by the HTTP status.
 std::optional<Status> ByName(const Core& core, const Request& request, const Failure& failure) {
   const std::string& code = failure.code;
-  if (code == "InvalidAccessKeyId") {
+  if (OneOf(code, {"InvalidAccessKeyId", "XAdminUserNotFound"})) {
     return Invalid(
         "the server does not know the access key" +
             (core.options.access_key.empty() ? "" : " '" + core.options.access_key + "'"),
@@ -102,6 +101,10 @@ std::optional<Status> ByName(const Core& core, const Request& request, const Fai
   if (OneOf(code, {"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"})) {
     return Status(Code::kUnavailable, "the server got other bytes than were sent: " + code);
   }
+  if (OneOf(code, {"SlowDown", "InternalError", "RequestTimeout"})) {
+    std::string said = failure.message.empty() ? "" : ": " + failure.message;
+    return Status(Code::kUnavailable, "the server is busy or failed: " + code + said);
+  }
   if (code == "NotImplemented") {
     return Invalid("the server does not support this: " + failure.message);
   }
@@ -124,7 +127,8 @@ Status ByStatus(const Core& core, const Request& request, const Failure& failure
     case 403:
       return Invalid("access is denied" + (failure.code.empty() ? "" : " (" + said + ")"),
                      "check the keys and the right to " + request.operation + " there");
-    case 404: return NotFound("it does not exist");
+    case 404:
+      return NotFound("it does not exist" + (failure.code.empty() ? "" : " (" + said + ")"));
     case 409: return Status(Code::kConflict, said);
     case 412: return Status(Code::kConflict, "the condition of the request does not hold");
     case 507: return Status(Code::kExhausted, "the server's disk is full", "free space there");
@@ -166,13 +170,8 @@ Status ByError(const Core& core, const Request& request, int error) {
   }
   if (IsTls(error)) {
     std::string fault = CertificateFault(host, core.options.ca_file);
-    if (fault.empty()) {
-      return Status(Code::kUnavailable, "the TLS handshake failed",
-                    "does the server speak TLS on this port?");
-    }
-    return Invalid(fault,
-                   "ca_file names the authority's certificate; the endpoint must have the "
-                   "name in the server's certificate");
+    if (!fault.empty()) return BadCertificate(fault);
+    return Status(Code::kUnavailable, "the TLS handshake failed", kNoTls);
   }
   if (IsSigning(error)) {
     return Invalid(
@@ -182,7 +181,8 @@ Status ByError(const Core& core, const Request& request, int error) {
   if (error == AWS_ERROR_SHORT_BUFFER) {
     return Status(Code::kExhausted, "the answer is longer than was asked for");
   }
-  return Status(Code::kUnavailable, std::string("the connection broke: ") + aws_error_str(error));
+  return Status(Code::kUnavailable, std::string("the connection broke: ") + aws_error_str(error),
+                core.https() && !core.answered ? kNoTls : "");
 }
 
 }  // namespace
@@ -193,13 +193,20 @@ std::optional<Time> ParseHttpDate(const std::string& text) {
   return Time(std::chrono::seconds(::timegm(&tm)));
 }
 
+Status BadCertificate(const std::string& fault) {
+  return Invalid(fault,
+                 "ca_file names the authority's certificate; the endpoint must have the name "
+                 "in the server's certificate");
+}
+
 bool MayHeal(const Core& core, const Request& request, const Failure& failure) {
   int status = failure.response.status;
+  if (OneOf(failure.code,
+            {"OperationAborted", "ConditionalRequestConflict", "RequestTimeout", "SlowDown",
+             "InternalError", "BadDigest", "XAmzContentSHA256Mismatch"})) {
+    return true;
+  }
   if (status >= 300) {
-    if (OneOf(failure.code, {"OperationAborted", "ConditionalRequestConflict", "RequestTimeout",
-                             "BadDigest", "XAmzContentSHA256Mismatch"})) {
-      return true;
-    }
     if (ByName(core, request, failure)) return false;
     return status == 408 || status == 429 || (status >= 500 && status != 501 && status != 507);
   }

@@ -30,7 +30,6 @@ Pairs ObjectHeaders(const S3PutOptions& options) {
 Result<Multipart> Multipart::Create(Core& core, const std::string& bucket, const std::string& key,
                                     Pairs headers, std::stop_token stop) {
   Multipart upload(core, bucket, key);
-  headers.emplace_back("x-amz-checksum-algorithm", "SHA256");
   Request request{.operation = "CreateMultipartUpload",
                   .method = "POST",
                   .bucket = bucket,

@@ -13,6 +13,10 @@ inline constexpr char kPartSizeName[] = "sha256-part-size";  // user metadata, s
 
 // Not smaller than `least`, and large enough that kMostParts of it hold `size` bytes.
 int64_t PartSize(int64_t size, int64_t least);
+// Without it the server keeps no SHA-256 of the parts. Not for copies: some servers tell wrong
+// ones.
+inline const std::pair<std::string, std::string> kWithChecksums{"x-amz-checksum-algorithm",
+                                                                "SHA256"};
 // content-type and x-amz-meta-… as the options say.
 Pairs ObjectHeaders(const S3PutOptions& options);
 

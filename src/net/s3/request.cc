@@ -19,8 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kMaxAnswer = size_t{64} << 20;  // bytes of XML or of a small object
-constexpr auto kCancelGrace = std::chrono::milliseconds(300);
+constexpr auto kPatience = std::chrono::milliseconds(500);  // with the first TLS handshake
+constexpr size_t kMaxAnswer = size_t{64} << 20;             // bytes of XML or of a small object
 
 aws_byte_cursor Cursor(std::string_view text) {
   return aws_byte_cursor_from_array(text.data(), text.size());
@@ -74,13 +74,14 @@ std::string Response::Header(const std::string& name) const {
 // Shared by the call and the library's threads: it may outlive the call.
 class Call::Attempt {
  public:
-  // The library's handle is released when the attempt is; the callbacks' hold ends with `Gone`.
   static std::shared_ptr<Attempt> Start(Core& core, const Request& request);
-  ~Attempt() { aws_s3_meta_request_release(meta_); }
 
   void Cancel() {
     if (meta_) aws_s3_meta_request_cancel(meta_);
   }
+  // The library holds the attempt until it is through with it, and that begins when the caller
+  // lets go of the library's handle.
+  void LetGo() { meta_ = aws_s3_meta_request_release(meta_); }
   // False when the time is over or stop was requested before.
   bool WaitUntil(Clock::time_point end, std::stop_token stop) {
     std::unique_lock lock(mutex_);
@@ -95,6 +96,7 @@ class Call::Attempt {
   static int OnHeaders(aws_s3_meta_request*, const aws_http_headers* headers, int status,
                        void* hold);
   static int OnBody(aws_s3_meta_request*, const aws_byte_cursor* body, uint64_t, void* hold);
+  static void OnTelemetry(aws_s3_meta_request*, aws_s3_request_metrics* metrics, void* hold);
   static void OnFinish(aws_s3_meta_request*, const aws_s3_meta_request_result* result, void* hold);
   static void Gone(void* hold) { delete static_cast<std::shared_ptr<Attempt>*>(hold); }
   void Finish(int error);
@@ -122,6 +124,16 @@ int Call::Attempt::OnBody(aws_s3_meta_request*, const aws_byte_cursor* body, uin
   if (text.size() + body->len > kMaxAnswer) return aws_raise_error(AWS_ERROR_SHORT_BUFFER);
   text.append(View(*body));
   return AWS_OP_SUCCESS;
+}
+
+// The one way to status and headers where the library makes an error code of its own of the answer.
+void Call::Attempt::OnTelemetry(aws_s3_meta_request*, aws_s3_request_metrics* metrics, void* hold) {
+  Response& response = Of(hold).outcome_.response;
+  aws_http_headers* headers = nullptr;
+  if (aws_s3_request_metrics_get_response_headers(metrics, &headers) == AWS_OP_SUCCESS) {
+    TakeHeaders(headers, response);
+  }
+  aws_s3_request_metrics_get_response_status_code(metrics, &response.status);
 }
 
 void Call::Attempt::OnFinish(aws_s3_meta_request*, const aws_s3_meta_request_result* result,
@@ -166,6 +178,7 @@ std::shared_ptr<Call::Attempt> Call::Attempt::Start(Core& core, const Request& r
   options.request_body = Cursor(request.body);
   options.user_data = hold;
   options.headers_callback = OnHeaders;
+  options.telemetry_callback = OnTelemetry;
   options.finish_callback = OnFinish;
   options.shutdown_callback = Gone;
   if (request.into) {
@@ -198,7 +211,9 @@ Micros Call::Limit() const {
 }
 
 Call::~Call() {
-  if (attempt_) attempt_->Cancel();
+  if (!attempt_) return;
+  attempt_->Cancel();
+  attempt_->LetGo();
 }
 
 void Call::Send() {
@@ -207,10 +222,19 @@ void Call::Send() {
 }
 
 Status Call::WaitForAttempt(std::stop_token stop) {
+  if (core_.https() && !core_.answered) {
+    if (attempt_->WaitUntil(Clock::now() + kPatience, stop)) return Status::Ok();
+    // After a handshake that fails the library is silent for up to 30 s, on purpose.
+    std::string fault;
+    if (!stop.stop_requested()) {
+      fault = CertificateFault(core_.HostOf(request_.bucket), core_.options.ca_file);
+    }
+    if (!fault.empty()) {
+      attempt_->Cancel();
+      return BadCertificate(fault).In(request_.operation + " at " + core_.endpoint);
+    }
+  }
   if (attempt_->WaitUntil(deadline_, stop)) return Status::Ok();
-  // The library needs a moment to close what is under way; what takes longer is left to it.
-  attempt_->Cancel();
-  attempt_->WaitUntil(Clock::now() + kCancelGrace, {});
   if (stop.stop_requested()) return Canceled();
   return {Code::kUnavailable,
           request_.operation + " at " + core_.endpoint + " was not done within " +
@@ -233,19 +257,35 @@ Status Call::BackOff(std::stop_token stop) {
   return stop.stop_requested() ? Canceled() : Status::Ok();
 }
 
+namespace {
+
+// The name and text of the server's error, where it sent them.
+void ReadError(Failure& failure) {
+  if (Result<Xml> xml = ParseXml(failure.response.body); xml.ok()) {
+    failure.code = xml->Text("Code");
+    failure.message = xml->Text("Message");
+  }
+  if (!failure.code.empty()) return;
+  if (failure.error == AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED) failure.code = "RequestTimeTooSkewed";
+  if (failure.error == AWS_ERROR_S3_SLOW_DOWN) failure.code = "SlowDown";
+  if (failure.error == AWS_ERROR_S3_INTERNAL_ERROR) failure.code = "InternalError";
+  if (failure.error == AWS_ERROR_S3_REQUEST_TIMEOUT) failure.code = "RequestTimeout";
+}
+
+}  // namespace
+
 Result<Response> Call::Wait(std::stop_token stop) {
   int most = request_.attempts ? request_.attempts : core_.options.attempts;
   while (true) {
     if (stop.stop_requested()) return Canceled();
     TRY(WaitForAttempt(stop));
     Failure failure = std::move(attempt_->outcome());
+    attempt_->LetGo();
     attempt_.reset();
+    if (failure.response.status > 0) core_.answered = true;
     bool fine = request_.fine != 0 && failure.response.status == request_.fine;
     if (failure.error == 0 || fine) return std::move(failure.response);
-    if (Result<Xml> xml = ParseXml(failure.response.body); xml.ok()) {
-      failure.code = xml->Text("Code");
-      failure.message = xml->Text("Message");
-    }
+    ReadError(failure);
     bool again = MayHeal(core_, request_, failure) && attempts_ < most && Clock::now() < deadline_;
     if (!again) {
       Status status = Explain(core_, request_, failure);

@@ -54,6 +54,7 @@ bool MayHeal(const Core& core, const Request& request, const Failure& failure);
 // What is wrong with the certificate of https://host[:port], looked at by a handshake; "" when it
 // is in order or nothing answers.
 std::string CertificateFault(const std::string& host, const std::string& ca_file);
+Status BadCertificate(const std::string& fault);
 
 // Cancels what is under way when it is destroyed. Not thread-safe.
 class Call {

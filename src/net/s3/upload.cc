@@ -32,6 +32,7 @@ class SourceFile {
   }
 
   int64_t size() const { return info_.st_size; }
+  const std::string& path() const { return path_; }
 
   // Fills the buffer from that offset.
   Status Read(int64_t offset, Buffer& buffer) const {
@@ -86,29 +87,38 @@ Status Differs(const std::string& path, const std::string& got, const std::strin
 // tells them apart.
 constexpr char kPutId[] = "put-id";
 
-Result<S3Put> PutWhole(S3Client& client, Core& core, Request request, S3PutOptions options,
+struct Target {
+  S3Client& client;
+  Core& core;
+  const std::string &bucket, &key;
+};
+
+// The body of `request` in one piece; hex is its SHA-256.
+Result<S3Put> PutWhole(const Target& target, Request request, S3PutOptions options,
                        const std::string& hex, std::stop_token stop) {
   options.metadata["sha256"] = hex;
   std::string id = options.if_absent ? NewUuid() : "";
   if (options.if_absent) options.metadata[kPutId] = id;
   request.operation = "PutObject";
   request.method = "PUT";
+  request.bucket = target.bucket;
+  request.key = target.key;
   request.headers = ObjectHeaders(options);
   if (options.if_absent) request.headers.emplace_back("if-none-match", "*");
-  AddDigest(core, request, hex);
-  Call call(core, std::move(request));
+  AddDigest(target.core, request, hex);
+  Call call(target.core, std::move(request));
   Result<Response> response = call.Wait(stop);
   if (response.code() == Code::kConflict && call.attempts() > 1) {
-    S3Info there = TRY(client.Head(call.request().bucket, call.request().key, stop));
-    if (there.metadata[kPutId] == id)
+    S3Info there = TRY(target.client.Head(target.bucket, target.key, stop));
+    if (there.metadata[kPutId] == id) {
       return S3Put{there.etag, there.version, hex, there.checksum_sha256};
+    }
   }
   if (response.code() == Code::kConflict && options.if_absent) {
-    return Status(Code::kConflict,
-                  "s3://" + call.request().bucket + "/" + call.request().key + " exists already");
+    return Status(Code::kConflict, "s3://" + target.bucket + "/" + target.key + " exists already");
   }
   TRY(Status(response.status()));
-  TRY(CheckDigest(core, *response, hex));
+  TRY(CheckDigest(target.core, *response, hex));
   return S3Put{Unquoted(response->Header("etag")), response->Header("x-amz-version-id"), hex,
                response->Header("x-amz-checksum-sha256")};
 }
@@ -125,9 +135,12 @@ class PartsUpload {
     for (int64_t offset = 0; offset < file_.size(); offset += part_size_) {
       auto size = static_cast<size_t>(std::min(part_size_, file_.size() - offset));
       std::shared_ptr<Buffer> buffer = TRY(TakeBuffer(size, stop));
-      TRY(file_.Read(offset, *buffer));
-      if (whole) whole->Update(buffer->bytes());
-      Start(++number, std::move(buffer));
+      {
+        Turn turn = TRY(core_.TakeTurn(stop));
+        TRY(file_.Read(offset, *buffer));
+        if (whole) whole->Update(buffer->bytes());
+        Start(++number, std::move(buffer));
+      }
       if (stop.stop_requested()) return Canceled();
     }
     while (!flight_.empty()) TRY(Reap(stop));
@@ -179,15 +192,23 @@ class PartsUpload {
   PartsDigest digest_;
 };
 
-Result<S3Put> PutParts(Core& core, Multipart& multipart, const SourceFile& file, int64_t part_size,
-                       const std::string& path, const S3PutOptions& options, std::stop_token stop) {
+Result<S3Put> PutParts(const Target& target, Multipart& multipart, const SourceFile& file,
+                       int64_t part_size, const S3PutOptions& options, std::stop_token stop) {
   Sha256 whole;
-  std::string digest = TRY(PartsUpload(core, file, multipart, part_size)
+  std::string digest = TRY(PartsUpload(target.core, file, multipart, part_size)
                                .Run(options.sha256.empty() ? nullptr : &whole, stop));
   if (!options.sha256.empty() && whole.Hex() != options.sha256) {
-    return Differs(path, whole.Hex(), options.sha256);
+    return Differs(file.path(), whole.Hex(), options.sha256);
   }
-  S3Put put = TRY(multipart.Complete(options.if_absent, stop));
+  Result<S3Put> completed = multipart.Complete(options.if_absent, stop);
+  if (completed.code() == Code::kNotFound || completed.code() == Code::kConflict) {
+    // Perhaps it was completed and only the answer was lost: then the second attempt finds no
+    // upload.
+    Result<S3Info> there = target.client.Head(target.bucket, target.key, stop);
+    if (!there.ok() || there->metadata[kPutId] != options.metadata.at(kPutId)) return completed;
+    completed = S3Put{there->etag, there->version, "", there->checksum_sha256};
+  }
+  S3Put put = TRY(std::move(completed));
   if (!put.checksum_sha256.empty() && put.checksum_sha256 != digest) {
     return Status(Code::kUnavailable, "the server joined other parts than were sent");
   }
@@ -203,8 +224,9 @@ Result<S3Put> S3Client::Put(const std::string& bucket, const std::string& key,
                             std::string_view bytes, const S3PutOptions& options,
                             std::stop_token stop) {
   auto owner = std::make_shared<const std::string>(bytes);
-  s3::Request request{.bucket = bucket, .key = key, .body = *owner, .body_owner = owner};
-  return s3::PutWhole(*this, *core_, std::move(request), options, Sha256Hex(bytes), stop);
+  s3::Request request{.body = *owner, .body_owner = owner};
+  return s3::PutWhole({*this, *core_, bucket, key}, std::move(request), options, Sha256Hex(bytes),
+                      stop);
 }
 
 Result<S3Put> S3Client::PutFile(const std::string& bucket, const std::string& key,
@@ -213,24 +235,31 @@ Result<S3Put> S3Client::PutFile(const std::string& bucket, const std::string& ke
   s3::SourceFile file = TRY(s3::SourceFile::Open(path));
   if (file.size() <= core_->options.part_size) {
     auto buffer = TRY(core_->pool->Take(static_cast<size_t>(file.size()), stop));
-    TRY(file.Read(0, *buffer));
-    TRY(file.CheckUnchanged());
-    std::string hex = Sha256Hex(buffer->bytes());
+    std::string hex;
+    {
+      s3::Turn turn = TRY(core_->TakeTurn(stop));
+      TRY(file.Read(0, *buffer));
+      TRY(file.CheckUnchanged());
+      hex = Sha256Hex(buffer->bytes());
+    }
     if (!options.sha256.empty() && hex != options.sha256) {
       return s3::Differs(path, hex, options.sha256);
     }
-    s3::Request request{
-        .bucket = bucket, .key = key, .body = buffer->bytes(), .body_owner = buffer};
+    s3::Request request{.body = buffer->bytes(), .body_owner = buffer};
     buffer.reset();
-    return s3::PutWhole(*this, *core_, std::move(request), options, hex, stop);
+    return s3::PutWhole({*this, *core_, bucket, key}, std::move(request), options, hex, stop);
   }
   int64_t part_size = s3::PartSize(file.size(), core_->options.part_size);
   S3PutOptions stored = options;
   stored.metadata[s3::kPartSizeName] = std::to_string(part_size);
+  stored.metadata[s3::kPutId] = NewUuid();
   if (!options.sha256.empty()) stored.metadata["sha256"] = options.sha256;
+  s3::Pairs headers = s3::ObjectHeaders(stored);
+  headers.push_back(s3::kWithChecksums);
   s3::Multipart multipart =
-      TRY(s3::Multipart::Create(*core_, bucket, key, s3::ObjectHeaders(stored), stop));
-  Result<S3Put> put = s3::PutParts(*core_, multipart, file, part_size, path, options, stop);
+      TRY(s3::Multipart::Create(*core_, bucket, key, std::move(headers), stop));
+  Result<S3Put> put =
+      s3::PutParts({*this, *core_, bucket, key}, multipart, file, part_size, stored, stop);
   if (!put.ok()) multipart.Abort(stop);
   return put;
 }
