@@ -1,0 +1,12 @@
+// Objects of an S3 bucket, as source.
+#pragma once
+
+namespace millrace {
+class Registry;
+}
+
+namespace millrace::s3_connector {
+
+void Register(Registry& registry);
+
+}  // namespace millrace::s3_connector
