@@ -9,7 +9,7 @@ namespace millrace {
 void RegisterAll(Registry& registry) {
   file::Register(registry);
   landing::Register(registry);
-  s3_connector::Register(registry);
+  s3::Register(registry);
   table::Register(registry);
 }
 

@@ -4,7 +4,7 @@
 
 #include "connect/s3/s3.h"
 
-namespace millrace::s3_connector {
+namespace millrace::s3 {
 
 namespace {
 
@@ -132,4 +132,4 @@ void Register(Registry& registry) {
   registry.AddSource<SourceConfig>("s3", SourceSpec(), MakeSource, TraitsOf);
 }
 
-}  // namespace millrace::s3_connector
+}  // namespace millrace::s3

@@ -28,7 +28,7 @@ struct EnumNames<S3Credentials> {
   };
 };
 
-namespace s3_connector {
+namespace s3 {
 
 // A server and how to sign in.
 struct ServerConfig {
@@ -71,5 +71,5 @@ struct Place {
 };
 Result<Place> PlaceOf(const std::string& path, const std::string& bucket);
 
-}  // namespace s3_connector
+}  // namespace s3
 }  // namespace millrace

@@ -5,8 +5,8 @@ namespace millrace {
 class Registry;
 }
 
-namespace millrace::s3_connector {
+namespace millrace::s3 {
 
 void Register(Registry& registry);
 
-}  // namespace millrace::s3_connector
+}  // namespace millrace::s3

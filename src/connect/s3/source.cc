@@ -14,7 +14,7 @@
 #include "connect/file/reading.h"
 #include "connect/s3/config.h"
 
-namespace millrace::s3_connector {
+namespace millrace::s3 {
 
 namespace {
 
@@ -230,4 +230,4 @@ Result<std::unique_ptr<Source>> MakeSource(const SourceConfig& config, ConnectCo
       std::make_unique<S3Source>(config, context, std::move(client)));
 }
 
-}  // namespace millrace::s3_connector
+}  // namespace millrace::s3
