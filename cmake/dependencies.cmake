@@ -3,6 +3,7 @@ find_package(fmt REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(Threads REQUIRED)
 find_package(nlohmann_json REQUIRED)
+find_package(CURL REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(GTest REQUIRED)
@@ -18,6 +19,10 @@ target_link_libraries(isal INTERFACE ${ISAL_LIBRARY})
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 add_library(zstd INTERFACE)
 target_link_libraries(zstd INTERFACE ${ZSTD_LIBRARY})
+
+find_library(SIMDJSON_LIBRARY simdjson REQUIRED)
+add_library(simdjson INTERFACE)
+target_link_libraries(simdjson INTERFACE ${SIMDJSON_LIBRARY})
 
 # DuckDB: its library travels beside the program, in lib/.
 set(DUCKDB_LIBRARY ${CMAKE_BINARY_DIR}/lib/libduckdb.so)

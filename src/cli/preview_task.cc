@@ -77,6 +77,7 @@ Result<TaskPreview> OpenTaskPreview(Workspace& workspace, const std::string& nam
   preview.connect = TRY(workspace.connect_context());
   preview.connect->folder = found.pipeline.folder;
   preview.connect->task = task.key;
+  preview.connect->engine = TRY(workspace.engine());
   preview.statement.session = TRY(TRY(workspace.engine())->Open("preview " + task.key));
   for (const Input& input : task.inputs) {
     Status defined = DefineInput(preview, input, workspace.stop());

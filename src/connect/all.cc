@@ -1,7 +1,7 @@
 #include "connect/file/file.h"
 #include "connect/landing/landing.h"
 #include "connect/registry.h"
-#include "connect/s3/s3.h"
+#include "connect/rest/rest.h"
 #include "connect/table/table.h"
 
 namespace millrace {
@@ -9,7 +9,7 @@ namespace millrace {
 void RegisterAll(Registry& registry) {
   file::Register(registry);
   landing::Register(registry);
-  s3::Register(registry);
+  rest::Register(registry);
   table::Register(registry);
 }
 

@@ -26,6 +26,10 @@ struct ConnectContext {
   std::string state_folder;  // for staging; private to the project (".millrace")
   std::string run;           // "" outside a run
   std::string task;          // key of the task
+  Engine* engine = nullptr;  // where a source must ask the lake before it knows what to read
+  std::function<void(const std::string&)> log = {};  // a line of the task's log; any thread
+  bool log_requests = false;  // each request is told, too
+  bool planning = false;      // `plan`: what has a price is not done
 };
 
 // What the pipeline must know of a configured source or sink before it is made.
@@ -33,6 +37,7 @@ struct SourceTraits {
   std::string reads;  // the lake table ("bronze.flights") or landing ("landing/flights"); or ""
   std::optional<bool> incremental;  // as configured; absent: the pipeline decides by the targets
   bool can_be_incremental = false;
+  std::vector<std::string> needs = {};  // lake tables that tell what is to be read
 };
 struct ColumnUse {
   std::string field, column;  // the config field that names a column of the rows: "key", "id"

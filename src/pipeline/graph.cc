@@ -175,6 +175,7 @@ std::vector<std::string> AllReads(const Task& task) {
   std::vector<std::string> all = task.reads;
   for (const Input& input : task.inputs) {
     if (!input.traits.reads.empty()) all.push_back(input.traits.reads);
+    all.insert(all.end(), input.traits.needs.begin(), input.traits.needs.end());
   }
   return all;
 }

@@ -158,6 +158,7 @@ class TaskReader {
     task_.checks = ParseChecks(config_.checks, !config_.rejects.IsNull(), diagnostics_);
     for (const Input& input : task_.inputs) {
       if (IsTable(input.traits.reads)) task_.reads.push_back(input.traits.reads);
+      for (const std::string& table : input.traits.needs) task_.reads.push_back(table);
     }
     for (const Check& check : task_.checks) {
       if (!check.table.empty()) task_.reads.push_back(check.table);

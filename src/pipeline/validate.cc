@@ -76,6 +76,8 @@ class TaskCheck {
 
   void ReadInputs() {
     for (const Input& input : task_.inputs) {
+      for (const std::string& table : input.traits.needs)
+        TableShape(table, PlaceOfConfig(input.config, input.place));
       std::optional<Schema> schema;
       if (IsTable(input.traits.reads)) {
         schema = TableShape(input.traits.reads, PlaceOfConfig(input.config, input.place));

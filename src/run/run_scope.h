@@ -34,6 +34,7 @@ struct RunScope {
   ProgressBoard& board;
   const Pipeline& pipeline;
   RunRecord record;  // id, dates, params, force, full_refresh
+  bool planning = false;
 
   Time Now() const { return context.env.clock.Now(); }
   void Tell(Event::Kind kind, const Task& task, std::string message, std::string hint = "") {

@@ -139,7 +139,8 @@ Result<std::vector<TaskPlan>> Runner::Plan(const std::string& file, const RunOpt
   Pipeline pipeline = TRY(state_->Load(file, record));
   record.pipeline = pipeline.name;
   std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline, options.tasks));
-  RunScope run{state_->context, *state_->store, state_->announcer, state_->board, pipeline, record};
+  RunScope run{state_->context, *state_->store, state_->announcer, state_->board, pipeline, record,
+               /*planning=*/true};
   return PlanTasks(run, graph, stop);
 }
 

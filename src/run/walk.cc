@@ -1,6 +1,7 @@
 #include "run/walk.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/hash.h"
 #include "base/text.h"
@@ -35,6 +36,12 @@ Sql WithMetadata(const Sql& rows, const Schema& schema, Time now, const std::str
           SqlLiteral(run) + " AS _run_id FROM (" + rows.text + "\n)"};
 }
 
+// MILLRACE_LOG=debug: sources tell each request that they send.
+bool LogsRequests() {
+  const char* level = std::getenv("MILLRACE_LOG");
+  return level != nullptr && std::string_view(level) == "debug";
+}
+
 }  // namespace
 
 std::optional<Position> Pin::position() const {
@@ -48,7 +55,9 @@ Walk::Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& lo
       task(task),
       connect_{run.context.env,     run.context.lake,
                run.pipeline.folder, StateFolder(run.context.project),
-               values.id,           task.key},
+               values.id,           task.key,
+               &run.context.engine, [&log](const std::string& line) { log.Line(line); },
+               LogsRequests(),      run.planning},
       counts{.run = run.record.id, .task = task.key},
       values_(ValuesOf(values)),
       log_(log),

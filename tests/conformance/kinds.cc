@@ -2,8 +2,10 @@
 // none is missing.
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/text.h"
+#include "conformance/api_server.h"
 #include "conformance/suite.h"
 
 namespace millrace::conformance {
@@ -58,6 +60,23 @@ Status AppendToTable(World& world, const std::string& rows) {
   TRY(sink->WriteFrom(world.session(), {rows}, {}));
   return sink->Commit({{"suite/append", last ? last->sequence + 1 : 1}, "", SystemClock().Now()},
                       {});
+}
+
+// An API whose records are those of data.json below its world: one server for all tests.
+std::string RestConfig(const std::string& path) {
+  return "{url: \"" + ApiServer::Get().base() + "/" + path + "\", error_handler: {max_attempts: 1}}";
+}
+
+// What was there and what comes, as one document.
+Status Publish(World& world, const std::string& rows) {
+  std::string all = world.Path("published.ndjson"), more = world.Path("more.ndjson");
+  TRY(world.session().WriteFile({rows}, more, "ndjson", {}, {}));
+  std::ofstream(all, std::ios::binary | std::ios::app)
+      << std::ifstream(more, std::ios::binary).rdbuf();
+  std::ostringstream text;
+  text << std::ifstream(all, std::ios::binary).rdbuf();
+  ApiServer::Get().Serve("/rows", text.str());
+  return Status::Ok();
 }
 
 std::string ReadTable(World& world) {
@@ -150,6 +169,12 @@ std::vector<SourceKind> SourceKinds() {
        .config = "in/*.parquet",
        .missing_config = "missing",
        .add = Land},
+      {.label = "rest",
+       .connector = "rest",
+       .config = RestConfig("rows"),
+       .missing_config = RestConfig("missing"),
+       .add = Publish,
+       .untyped = true},
       {.label = "table",
        .connector = "table",
        .config = "{name: bronze.rows, incremental: true}",

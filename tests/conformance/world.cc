@@ -37,8 +37,10 @@ World::~World() {
 }
 
 ConnectContext& World::Keep(const std::string& task) {
+  // Each source and sink is that of another run.
+  std::string run = "suite-run-" + std::to_string(contexts_.size());
   contexts_.push_back(std::make_unique<ConnectContext>(
-      ConnectContext{env_, *lake_, folder_, folder_ + "/.millrace", "suite-run", task}));
+      ConnectContext{env_, *lake_, folder_, folder_ + "/.millrace", run, task, engine_.get()}));
   return *contexts_.back();
 }
 

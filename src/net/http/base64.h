@@ -1,0 +1,11 @@
+// RFC 4648, section 4.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace millrace::http {
+
+std::string Base64(std::string_view bytes);
+
+}  // namespace millrace::http
