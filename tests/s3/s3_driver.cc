@@ -49,6 +49,7 @@ S3Options OptionsOf(const Json& json) {
   options.part_size = json.value("part_size", options.part_size);
   options.memory_limit = json.value("memory_limit", options.memory_limit);
   options.copy_part_size = json.value("copy_part_size", options.copy_part_size);
+  options.parts_in_flight = json.value("parts_in_flight", options.parts_in_flight);
   options.connections = json.value("connections", options.connections);
   options.attempts = json.value("attempts", options.attempts);
   auto seconds = [&](const char* name, Micros& value) {

@@ -35,6 +35,9 @@ Status CheckOptions(const S3Options& options) {
   if (options.connections < 1 || options.connections > 1000) {
     return Invalid("connections: from 1 to 1000");
   }
+  if (options.parts_in_flight < 1 || options.parts_in_flight > 1000) {
+    return Invalid("parts_in_flight: from 1 to 1000");
+  }
   if (options.attempts < 1 || options.attempts > 100) return Invalid("attempts: from 1 to 100");
   if (options.region.empty()) return Invalid("region: is empty");
   if (options.credentials == S3Credentials::kStatic &&

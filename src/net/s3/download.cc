@@ -80,7 +80,7 @@ class Download {
                                              std::stop_token stop) {
     auto size = static_cast<size_t>(part.end - part.offset);
     while (!flight_.empty()) {
-      bool room = flight_.size() < static_cast<size_t>(core_.options.connections);
+      bool room = flight_.size() < static_cast<size_t>(core_.options.parts_in_flight);
       std::shared_ptr<Buffer> buffer = room ? core_.pool->TryTake(size) : nullptr;
       if (buffer) return buffer;
       TRY(Reap(take, stop));
@@ -128,22 +128,24 @@ class Check {
     }
   }
 
-  // The bytes of a piece, where pieces must be parts as they were put; 0: any.
-  int64_t part_size() const { return part_size_; }
   bool known() const { return !wanted_.empty() || !wanted_base64_.empty(); }
 
+  // The bytes in order, however they are cut.
   void Add(std::string_view bytes) {
-    if (!known()) return;
-    if (part_size_ > 0) {
-      parts_.Add(Sha256Hex(bytes));
-    } else {
-      whole_.Update(bytes);
+    while (known() && !bytes.empty()) {
+      int64_t room = part_size_ > 0 ? part_size_ - in_hash_ : static_cast<int64_t>(bytes.size());
+      std::string_view piece = bytes.substr(0, static_cast<size_t>(room));
+      hash_->Update(piece);
+      in_hash_ += static_cast<int64_t>(piece.size());
+      bytes.remove_prefix(piece.size());
+      if (part_size_ > 0 && in_hash_ == part_size_) EndPart();
     }
   }
 
-  Status Finish(const std::string& what) const {
+  Status Finish(const std::string& what) {
     if (!known()) return Status::Ok();
-    std::string hex = whole_.Hex();
+    if (part_size_ > 0 && in_hash_ > 0) EndPart();
+    std::string hex = hash_->Hex();
     std::string got = part_size_ > 0 ? parts_.Text() : wanted_.empty() ? Base64(FromHex(hex)) : hex;
     const std::string& wanted = wanted_.empty() ? wanted_base64_ : wanted_;
     if (got == wanted) return Status::Ok();
@@ -151,9 +153,16 @@ class Check {
   }
 
  private:
+  void EndPart() {
+    parts_.Add(hash_->Hex());
+    hash_ = std::make_unique<Sha256>();
+    in_hash_ = 0;
+  }
+
   std::string wanted_, wanted_base64_;
-  int64_t part_size_ = 0;
-  Sha256 whole_;
+  int64_t part_size_ = 0;  // 0: the digest is that of the whole
+  std::unique_ptr<Sha256> hash_ = std::make_unique<Sha256>();
+  int64_t in_hash_ = 0;  // bytes
   PartsDigest parts_;
 };
 
@@ -252,10 +261,6 @@ Result<S3Got> S3Client::GetToFile(const std::string& bucket, const std::string& 
     got.etag = info.etag;
     check.Expect(options.sha256, info.metadata, info.checksum_sha256, info.size);
   }
-  int64_t most = core_->options.memory_limit / 2;
-  int64_t step = check.part_size() > 0 && check.part_size() <= most ? check.part_size()
-                                                                    : core_->options.part_size;
-  bool verifiable = check.part_size() == 0 || step == check.part_size();
   s3::TargetFile file(path);
   auto take = [&](const s3::Piece& piece) -> Status {
     if (known) {
@@ -264,19 +269,19 @@ Result<S3Got> S3Client::GetToFile(const std::string& bucket, const std::string& 
       check.Expect(options.sha256, s3::MetadataOf(piece.response), "", got.size);
     }
     s3::Turn turn = TRY(core_->TakeTurn(stop));
-    if (verifiable) check.Add(piece.bytes);
+    check.Add(piece.bytes);
     return file.Write(piece.bytes);
   };
   s3::Download download(*core_, bucket, key, got.etag);
-  TRY(download.Run({0, got.size}, step, take, stop));
-  if (verifiable) TRY(check.Finish("s3://" + bucket + "/" + key));
+  TRY(download.Run({0, got.size}, core_->options.part_size, take, stop));
+  TRY(check.Finish("s3://" + bucket + "/" + key));
   if (got.size == 0) TRY(file.Write(""));
   if (options.durable) TRY(file.Sync());
   {
     s3::Turn turn = TRY(core_->TakeTurn(stop));
     TRY(file.Place());
   }
-  got.verified = verifiable && check.known();
+  got.verified = check.known();
   return got;
 }
 

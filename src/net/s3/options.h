@@ -34,7 +34,8 @@ struct S3Options {
   int64_t part_size = int64_t{8} << 20;       // bytes of a part; larger objects go in parts
   int64_t memory_limit = int64_t{256} << 20;  // bytes of objects in memory, all calls together
   int64_t copy_part_size = int64_t{1} << 30;  // larger objects are copied by the server in parts
-  int connections = 32;                       // at once
+  int parts_in_flight = 8;                    // of one object; each takes its memory
+  int connections = 16;                       // at once; more for many small objects far away
   int attempts = 8;                           // of a request
   Micros backoff_base{std::chrono::milliseconds(100)};
   Micros backoff_cap{std::chrono::seconds(10)};

@@ -157,7 +157,7 @@ class PartsUpload {
 
   Result<std::shared_ptr<Buffer>> TakeBuffer(size_t size, std::stop_token stop) {
     while (!flight_.empty()) {
-      bool room = flight_.size() < static_cast<size_t>(core_.options.connections);
+      bool room = flight_.size() < static_cast<size_t>(core_.options.parts_in_flight);
       std::shared_ptr<Buffer> buffer = room ? core_.pool->TryTake(size) : nullptr;
       if (buffer) return buffer;
       TRY(Reap(stop));
