@@ -53,7 +53,7 @@ struct S3World : StorageWorld {
     auto client = OpenS3(options);
     std::string bucket = "b" + NewUuid();
     EXPECT_TRUE((*client)->CreateBucket(bucket, {}).ok());
-    storage = OpenS3Storage(*client, {bucket, std::move(prefix), server->folder + "/locks"});
+    storage = OpenS3Storage(*client, {bucket, std::move(prefix), server->folder + "/local"});
   }
 };
 
