@@ -34,6 +34,32 @@ class MountedStorage final : public Storage {
     Place at = Find(path);
     return at.storage->PutIfAbsent(at.path, bytes);
   }
+  Status PutFile(std::string_view path, const std::string& local, const std::string& sha256,
+                 std::stop_token stop) override {
+    Place at = Find(path);
+    return at.storage->PutFile(at.path, local, sha256, std::move(stop));
+  }
+  Status GetFile(std::string_view path, const std::string& local, const std::string& sha256,
+                 std::stop_token stop) override {
+    Place at = Find(path);
+    return at.storage->GetFile(at.path, local, sha256, std::move(stop));
+  }
+  Status Copy(std::string_view from, std::string_view to, std::stop_token stop) override {
+    Place a = Find(from), b = Find(to);
+    if (a.storage != b.storage)
+      return Invalid("cannot copy " + Uri(from) + " to another storage, " + Uri(to));
+    return a.storage->Copy(a.path, b.path, std::move(stop));
+  }
+  Result<bool> CopyFrom(const ServerFile& from, std::string_view to,
+                        std::stop_token stop) override {
+    Place at = Find(to);
+    return at.storage->CopyFrom(from, at.path, std::move(stop));
+  }
+  size_t AtOnce() const override {
+    size_t most = rest_->AtOnce();
+    for (const auto& [name, mount] : mounts_) most = std::max(most, mount->AtOnce());
+    return most;
+  }
   Result<FileInfo> Stat(std::string_view path) override {
     Place at = Find(path);
     FileInfo info = TRY(at.storage->Stat(at.path));

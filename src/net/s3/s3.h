@@ -37,6 +37,8 @@ struct S3Info : S3Object {
   // SHA-256 in base64 as the server knows it: of the object, or with "-N" at its end of the N
   // parts' digests. Empty: it was put without, or the server keeps none.
   std::string checksum_sha256;
+  // Of all its bytes, in hex: as it was put, or as the server knows it; "" when neither tells.
+  std::string Sha256() const;
 };
 
 struct S3Query {
@@ -161,8 +163,7 @@ class S3Client {
   // words, or exactly what is wrong.
   Result<std::string> Diagnose(const std::string& bucket, std::stop_token stop);
 
-  // Calls `work` for 0 … count - 1, as many at once as there are connections. The first failure
-  // stops the rest and is returned.
+  // base/parallel.h, with as many at once as there are connections.
   Status ForEach(size_t count, const std::function<Status(size_t, std::stop_token)>& work,
                  std::stop_token stop);
 

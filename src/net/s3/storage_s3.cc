@@ -15,6 +15,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Stopped when one of the two is.
+class EitherStop {
+ public:
+  EitherStop(std::stop_token one, std::stop_token other)
+      : one_(std::move(one), Stop{source_}), other_(std::move(other), Stop{source_}) {}
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  struct Stop {
+    std::stop_source source;
+    void operator()() { source.request_stop(); }
+  };
+  std::stop_source source_;
+  std::stop_callback<Stop> one_, other_;
+};
+
 class S3Storage final : public Storage {
  public:
   S3Storage(std::shared_ptr<S3Client> client, S3StorageOptions options, std::stop_token stop)
@@ -54,9 +70,48 @@ class S3Storage final : public Storage {
     return client_->Put(bucket_, key, bytes, {.if_absent = true}, stop_).status();
   }
 
+  Status PutFile(std::string_view path, const std::string& local, const std::string& sha256,
+                 std::stop_token stop) override {
+    EitherStop either(stop_, std::move(stop));
+    TRY(NeedBucket());
+    return client_->PutFile(bucket_, TRY(Key(path)), local, {.sha256 = sha256}, either.token())
+        .status();
+  }
+
+  Status GetFile(std::string_view path, const std::string& local, const std::string& sha256,
+                 std::stop_token stop) override {
+    EitherStop either(stop_, std::move(stop));
+    return client_->GetToFile(bucket_, TRY(Key(path)), local, {.sha256 = sha256}, either.token())
+        .status();
+  }
+
+  Status Copy(std::string_view from, std::string_view to, std::stop_token stop) override {
+    EitherStop either(stop_, std::move(stop));
+    std::string source = TRY(Key(from)), target = TRY(Key(to));
+    S3Info info = TRY(client_->Head(bucket_, source, either.token()));
+    return client_->Copy(bucket_, info, bucket_, target, either.token());
+  }
+
+  Result<bool> CopyFrom(const ServerFile& from, std::string_view to,
+                        std::stop_token stop) override {
+    if (from.server != client_->endpoint()) return false;
+    EitherStop either(stop_, std::move(stop));
+    std::string target = TRY(Key(to));
+    TRY(NeedBucket());
+    S3Object source{from.key, from.size, from.etag};
+    TRY(client_->Copy(from.bucket, source, bucket_, target, either.token()));
+    S3Info copy = TRY(client_->Head(bucket_, target, either.token()));
+    if (copy.Sha256().empty()) return false;  // the server did not take it along
+    if (copy.size == from.size && copy.Sha256() == from.sha256) return true;
+    return Status(Code::kUnavailable, Uri(to) + " is not what the server was to copy from s3://" +
+                                          from.bucket + "/" + from.key);
+  }
+
+  size_t AtOnce() const override { return static_cast<size_t>(client_->options().connections); }
+
   Result<FileInfo> Stat(std::string_view path) override {
     S3Info info = TRY(client_->Head(bucket_, TRY(Key(path)), stop_));
-    return FileInfo{std::string(path), info.size, info.modified};
+    return FileInfo{std::string(path), info.size, info.modified, info.etag, info.Sha256()};
   }
 
   Result<std::vector<FileInfo>> List(std::string_view folder) override {
@@ -64,7 +119,8 @@ class S3Storage final : public Storage {
     auto take = [&](S3Page page) -> Status {
       for (const S3Object& object : page.objects) {
         if (object.key.ends_with('/')) continue;  // a folder, as some programs mark them
-        files.push_back({object.key.substr(root_.size()), object.size, object.modified});
+        files.push_back(
+            {object.key.substr(root_.size()), object.size, object.modified, object.etag});
       }
       return Status::Ok();
     };
