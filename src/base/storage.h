@@ -41,8 +41,11 @@ class Storage {
  public:
   virtual ~Storage() = default;
 
-  // What an engine can open: an absolute path, or s3://…
+  // What an engine can read: an absolute path, or s3://…
   virtual std::string Uri(std::string_view path) const = 0;
+  // Where an engine writes a file that Sync() then makes the storage's: here, or in a folder of this
+  // machine from which it is uploaded. Absolute.
+  virtual std::string WriteUri(std::string_view path) const { return Uri(path); }
 
   // kNotFound when absent; kExhausted when longer than max_bytes.
   virtual Result<std::string> Read(std::string_view path, int64_t max_bytes = int64_t{1} << 30) = 0;
@@ -82,8 +85,12 @@ class Storage {
   // not wait: nullptr when it is not to be had now. The file is made, and stays.
   virtual Result<std::unique_ptr<StorageLock>> TryLock(std::string_view path, bool shared) = 0;
   virtual Status MakeFolder(std::string_view path) = 0;
-  // Makes files that an engine wrote durable, their folders included.
+  // Makes files that an engine wrote below WriteUri("") durable, their folders included.
   virtual Status Sync(const std::vector<std::string>& paths) = 0;
+  // What uploads into the folder left that were begun before then and never came to their end.
+  virtual Status RemoveUnfinished(std::string_view /*folder*/, Time /*before*/) {
+    return Status::Ok();
+  }
 };
 
 // Whether programs of this machine can open its files by their paths.

@@ -18,6 +18,10 @@ class MountedStorage final : public Storage {
     Place at = Find(path);
     return at.storage->Uri(at.path);
   }
+  std::string WriteUri(std::string_view path) const override {
+    Place at = Find(path);
+    return at.storage->WriteUri(at.path);
+  }
   Result<std::string> Read(std::string_view path, int64_t max_bytes) override {
     Place at = Find(path);
     return at.storage->Read(at.path, max_bytes);
@@ -119,6 +123,10 @@ class MountedStorage final : public Storage {
     }
     for (const auto& [storage, own] : by_storage) TRY(storage->Sync(own));
     return Status::Ok();
+  }
+  Status RemoveUnfinished(std::string_view folder, Time before) override {
+    Place at = Find(folder);
+    return at.storage->RemoveUnfinished(at.path, before);
   }
 
  private:

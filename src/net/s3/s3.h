@@ -94,6 +94,11 @@ struct S3Upload {
   Time started;
 };
 
+struct S3Keys {
+  std::string access_key;  // empty: requests are not signed
+  Secret secret_key, session_token;
+};
+
 namespace s3 {
 class Core;
 }
@@ -106,6 +111,8 @@ class S3Client {
   // "http://127.0.0.1:9000" or "https://s3.eu-west-1.amazonaws.com", for messages.
   const std::string& endpoint() const;
   const S3Options& options() const;
+  // Those that the next request is signed with, for somebody else who reads from the same server.
+  Result<S3Keys> Keys(std::stop_token stop);
 
   Result<S3Info> Head(const std::string& bucket, const std::string& key, std::stop_token stop);
   // Page after page, sorted by key; ends early with the Status of `take` when that is not ok.

@@ -55,7 +55,7 @@ std::shared_ptr<S3Client> Connect() {
 struct S3World : StorageWorld {
   explicit S3World(std::string prefix) {
     EXPECT_TRUE(client->CreateBucket(bucket, {}).ok());
-    storage = OpenS3Storage(client, {bucket, std::move(prefix), server->folder + "/locks"});
+    storage = OpenS3Storage(client, {bucket, std::move(prefix), server->folder + "/local"});
   }
   const std::shared_ptr<S3Client> client = Connect();
   const std::string bucket = "b" + NewUuid();
