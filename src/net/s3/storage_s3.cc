@@ -216,8 +216,11 @@ class S3Storage final : public Storage {
   Status NeedBucketLocked() {
     if (bucket_is_there_) return Status::Ok();
     Status status = client_->HeadBucket(bucket_, stop_);
-    if (status.code() == Code::kNotFound && create_bucket_)
-      status = client_->CreateBucket(bucket_, stop_);
+    if (status.code() == Code::kNotFound) {
+      status = create_bucket_ ? client_->CreateBucket(bucket_, stop_)
+                              : NotFound(status.message(),
+                                         "create it, or allow that with `create_buckets: true`");
+    }
     // Who may write objects need not have the right to look at the bucket: the write tells.
     bucket_is_there_ = status.ok() || status.code() == Code::kInvalid;
     return bucket_is_there_ ? Status::Ok() : status;
