@@ -429,7 +429,8 @@ def test_kill_at_each_commit_point(world):
         equal(here.tables(), wanted, point)
 
 
-def main():
+def main(tests):
+    """All that begin with test_ of these names."""
     global KILLS
     parser = argparse.ArgumentParser()
     parser.add_argument("millrace")
@@ -439,7 +440,7 @@ def main():
     KILLS = arguments.random
     passed = failed = 0
     with contextlib.closing(World(arguments.millrace)) as world:
-        for name, test in list(globals().items()):
+        for name, test in list(tests.items()):
             if not name.startswith("test_") or (arguments.names and not any(part in name for part in arguments.names)):
                 continue
             began = time.monotonic()
@@ -455,4 +456,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))
