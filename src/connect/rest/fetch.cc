@@ -180,13 +180,32 @@ Status Fetch::Page(size_t member, Progress& progress, int lane, std::stop_token 
       request->headers.emplace_back("If-None-Match", validators_.etag);
     if (first && !validators_.modified.empty())
       request->headers.emplace_back("If-Modified-Since", validators_.modified);
-    http::Response response = TRY(requester_.Send(*request, stop, ignored_));
-    if (response.status == 304) {
+    std::optional<PageBody> body;
+    auto on_long = [&](const http::Response& head, http::BodyStream& bytes) -> Status {
+      TRY(stage_.Undo(lane));  // of an attempt that ended too early
+      body = TRY(ReadBody(head, &bytes, member, lane, stop));
+      return Status::Ok();
+    };
+    Result<http::Response> response = requester_.Send(*request, stop, ignored_, on_long);
+    if (!response.ok()) {
+      TRY(stage_.Undo(lane));
+      return response.status();
+    }
+    if (response->status == 304) {
       unchanged_ = true;
       progress.next.reset();
       return Status::Ok();
     }
-    Status status = ReadInto(*request, response, member, progress, lane, stop);
+    Status status;
+    if (!response->streamed) {
+      Result<PageBody> read = ReadBody(*response, nullptr, member, lane, stop);
+      if (read.ok()) {
+        body = *std::move(read);
+      } else {
+        status = Where(*request, *response, progress, read.status());
+      }
+    }
+    if (status.ok()) status = Taken(*request, *response, *std::move(body), member, progress, lane);
     if (status.ok()) return status;
     bool cut_off = status.code() == Code::kUnavailable;
     TRY(stage_.Undo(lane));
@@ -195,20 +214,20 @@ Status Fetch::Page(size_t member, Progress& progress, int lane, std::stop_token 
   }
 }
 
-Status Fetch::ReadInto(const http::Request& request, const http::Response& response, size_t member,
-                       Progress& progress, int lane, std::stop_token stop) {
-  StagedPage page{.member = member,
-                  .number = progress.pages,
-                  .request = *progress.next,
-                  .lane = lane,
-                  .etag = HeaderOf(response, "ETag"),
-                  .modified = HeaderOf(response, "Last-Modified")};
-  auto where = [&](const Status& status) {
-    return Status(status.code(),
-                  request.method + " " + requester_.Shown(response.url) + ", page " +
-                      FormatCount(page.number + 1) + ": " + requester_.Masked(status.message()),
-                  status.hint());
-  };
+Status Fetch::Where(const http::Request& request, const http::Response& response,
+                    const Progress& progress, const Status& status) const {
+  return Status(status.code(),
+                request.method + " " + requester_.Shown(response.url) + ", page " +
+                    FormatCount(progress.pages + 1) + ": " + requester_.Masked(status.message()),
+                status.hint());
+}
+
+bool Fetch::HasNoRecords(const http::Response& response) const {
+  return ignored_.contains(response.status) || response.status == 204;
+}
+
+Result<Fetch::PageBody> Fetch::ReadBody(const http::Response& response, http::BodyStream* long_body,
+                                        size_t member, int lane, std::stop_token stop) {
   WriterOptions options{.prefix = stage_.members()[member].prefix,
                         .max_record = config_.max_record.count};
   if (config_.incremental_sync) {
@@ -217,35 +236,40 @@ Status Fetch::ReadInto(const http::Request& request, const http::Response& respo
                      config_.incremental_sync->datetime_format};
   }
   RecordWriter writer(stage_.LaneFile(lane), stage_.LanePath(lane), options, stage_.sample());
-  std::string beside;
-  bool ignored = ignored_.contains(response.status) || response.status == 204;
-  if (!ignored) {
-    Result<std::string> read = reader_.Read(response, writer, stop);
-    if (!read.ok()) return where(read.status());
-    beside = *std::move(read);
-  }
-  PageSummary summary = TRY(writer.Finish());
-  if (!ignored) {
+  PageBody body;
+  if (!HasNoRecords(response)) body.beside = TRY(reader_.Read(response, long_body, writer, stop));
+  body.summary = TRY(writer.Finish());
+  return body;
+}
+
+// The page is in its lane: what comes after it, and whether it is one at all.
+Status Fetch::Taken(const http::Request& request, const http::Response& response, PageBody body,
+                    size_t member, Progress& progress, int lane) {
+  const PageSummary& summary = body.summary;
+  StagedPage page{.member = member,
+                  .number = progress.pages,
+                  .request = *progress.next,
+                  .lane = lane,
+                  .sha256 = summary.sha256,
+                  .etag = HeaderOf(response, "ETag"),
+                  .modified = HeaderOf(response, "Last-Modified")};
+  if (!HasNoRecords(response)) {
     Result<std::optional<std::string>> next =
         paginator_.Next(page.request, {.response = &response,
-                                       .beside = &beside,
+                                       .beside = &body.beside,
                                        .last = &summary.last,
                                        .records = summary.records,
                                        .number = page.number});
-    if (!next.ok()) return where(next.status());
+    if (!next.ok()) return Where(request, response, progress, next.status());
     page.next = Kept(*std::move(next));
   }
   progress.asked.insert(page.request);
-  page.sha256 = summary.sha256;
   Status looped = CheckLoop(progress, page, summary.records);
-  if (!looped.ok()) return where(looped);
-  std::string sha256 = summary.records > 0 ? summary.sha256 : "";
-  std::optional<std::string> next = page.next;
-  TRY(stage_.Note(std::move(page), summary));
-  progress.next = std::move(next);
-  progress.last_sha256 = std::move(sha256);
+  if (!looped.ok()) return Where(request, response, progress, looped);
+  progress.last_sha256 = summary.records > 0 ? summary.sha256 : "";
+  progress.next = page.next;
   ++progress.pages;
-  return Status::Ok();
+  return stage_.Note(std::move(page), summary);
 }
 
 // Some servers repeat the key in their next address: it is not staged, and put there anew.

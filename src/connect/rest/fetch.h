@@ -45,6 +45,10 @@ class Fetch {
     std::set<std::string> asked;
     std::string last_sha256;
   };
+  struct PageBody {
+    PageSummary summary;
+    std::string beside;
+  };
   struct Failure {
     size_t member = 0;
     Status status;
@@ -53,10 +57,15 @@ class Fetch {
   Status Work(int lane, std::stop_token stop);
   Status Walk(size_t member, int lane, std::stop_token stop);
   Status Page(size_t member, Progress& progress, int lane, std::stop_token stop);
-  Status ReadInto(const http::Request& request, const http::Response& response, size_t member,
-                  Progress& progress, int lane, std::stop_token stop);
+  Status Taken(const http::Request& request, const http::Response& response, PageBody body,
+               size_t member, Progress& progress, int lane);
+  Result<PageBody> ReadBody(const http::Response& response, http::BodyStream* long_body,
+                            size_t member, int lane, std::stop_token stop);
   Result<http::Request> MakeRequest(size_t member, const std::string& state) const;
   Status CheckLoop(const Progress& progress, const StagedPage& page, int64_t records) const;
+  Status Where(const http::Request& request, const http::Response& response,
+               const Progress& progress, const Status& status) const;
+  bool HasNoRecords(const http::Response& response) const;
   std::optional<std::string> Kept(std::optional<std::string> state) const;
   bool IsFatal(const Status& status) const;
   Status RetryAlone(std::stop_token stop);

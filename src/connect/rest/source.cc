@@ -49,8 +49,7 @@ class RestSource final : public Source {
   }
   ~RestSource() override {
     if (!preview_.empty()) (void)Stage::Remove(preview_);
-    // Nothing was new, and nobody opened it: the next run must ask again.
-    if (!unchanged_.empty() && !stage_) (void)Stage::Remove(unchanged_);
+    if (!offered_.empty()) PassOver();
   }
 
   Status Probe(std::stop_token stop) override {
@@ -91,6 +90,7 @@ class RestSource final : public Source {
     TRY(FetchPosition::Parse(end));
     if (!from.empty() && end.token == from) return Status::Ok();  // a range without records
     stage_ = TRY(Find(end, from));
+    if (stage_) offered_.clear();
     if (stage_) return Status::Ok();
     if (end != latest_) {
       return Invalid("what " + Shown() + " answered for this commit is not staged any more",
@@ -99,6 +99,7 @@ class RestSource final : public Source {
     // It said that nothing changed, and the rows are wanted all the same.
     Position again = TRY(Take(from, /*ask_whether_changed=*/false, stop));
     stage_ = TRY(Find(again, from));
+    if (stage_) offered_.clear();
     if (again == end && stage_) return Status::Ok();
     return {Code::kUnavailable, Shown() + " changed since it was looked at",
             "it is taken again with the next attempt"};
@@ -200,14 +201,14 @@ class RestSource final : public Source {
     return std::unique_ptr<Stage>();
   }
 
-  // A fetch of this run is this run's. One of another run that ended early is gone on with; one
-  // that was complete is taken as it is, once: it may have been committed.
+  // A fetch of this run is this run's. One of another run, whose process ended, is gone on with or
+  // taken as it is; not one that was committed, which a crash just before the end may have left.
   bool MayTake(const FetchHead& head, const std::string& from) const {
     if (head.definition != definition_ || head.begin != from) return false;
     if (head.run == context_.run) return true;
     bool recent = context_.env.clock.Now() - head.began <= config_.resume_within;
     bool committed = head.complete && head.position == Remember().position;
-    return !IsAlive(head.process) && recent && !head.taken_over && !committed;
+    return !IsAlive(head.process) && recent && !head.passed_over && !committed;
   }
 
   // `plan` sends no request: whether there is news is known by asking.
@@ -296,8 +297,17 @@ class RestSource final : public Source {
   }
 
   Position EndOf(const Stage& stage) {
-    if (stage.head().position == Remember().position) unchanged_ = stage.folder();
+    offered_ = stage.folder();
     return {stage.head().position};
+  }
+
+  // Nothing was new, and nobody opened it: the next run must ask again. Who is killed does not come
+  // here: then it is gone on with.
+  void PassOver() const {
+    Result<std::unique_ptr<Stage>> stage = Stage::Resume(offered_, 0);
+    if (!stage.ok()) return;
+    bool committed = (*stage)->head().position == Remember().position;
+    (void)(committed ? Stage::Remove(offered_) : (*stage)->PassOver());
   }
 
   void Tell(const std::string& line) const {
@@ -337,7 +347,7 @@ class RestSource final : public Source {
   ConnectContext& context_;
   std::string id_, folder_, definition_;
   std::string preview_;           // the folder of a stage that goes with this
-  std::string unchanged_;         // the folder of a stage that has what was committed already
+  std::string offered_;           // the folder of a stage that Latest told of and nobody opened
   Position latest_;               // what Latest said last
   std::unique_ptr<Stage> stage_;  // of the opened range; null: it has no records
   std::optional<StagedRows> rows_;

@@ -21,6 +21,7 @@ namespace {
 
 constexpr long kConnectionsKept = 256;
 constexpr int kPollMs = 1000;
+constexpr int64_t kMostQueued = 4 << 20;  // bytes of a stream that nobody has read yet
 
 // One exchange; the caller waits for `done`, the event thread does all else.
 struct Transfer {
@@ -30,27 +31,71 @@ struct Transfer {
   int64_t max_body = 0, max_headers = 0;
   char words[CURL_ERROR_SIZE] = "";
 
+  CURL* easy = nullptr;
   Response response;
-  int64_t header_bytes = 0;
+  int64_t header_bytes = 0, received = 0, body_memory = 0;
+  bool may_stream = false;
   Status failure;  // of ours: a limit, a full disk
 
   std::mutex mutex;
   std::condition_variable_any changed;
   bool done = false;
   Status status;
+  // Of a long body: on its way from the event thread to the caller.
+  bool streaming = false, paused = false, abandoned = false;
+  Response head;
+  std::deque<std::string> pieces;
+  int64_t queued = 0;
 
   ~Transfer() { curl_slist_free_all(headers); }
 };
 
+// From here on the caller takes the body.
+void BeginStream(Transfer& transfer) {
+  long status = 0;
+  curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200 || status > 299) {
+    transfer.may_stream = false;
+    return;
+  }
+  std::lock_guard lock(transfer.mutex);
+  transfer.streaming = true;
+  transfer.head.status = static_cast<int>(status);
+  transfer.head.headers = transfer.response.headers;
+  transfer.queued = transfer.response.body.size();
+  transfer.pieces.push_back(transfer.response.body.text());
+  transfer.response.body.Clear();
+  transfer.changed.notify_all();
+}
+
+size_t Queue(Transfer& transfer, std::string_view bytes) {
+  std::lock_guard lock(transfer.mutex);
+  if (transfer.abandoned) return 0;
+  if (transfer.queued > kMostQueued) {
+    transfer.paused = true;
+    return CURL_WRITEFUNC_PAUSE;  // the same bytes come again
+  }
+  transfer.pieces.emplace_back(bytes);
+  transfer.queued += static_cast<int64_t>(bytes.size());
+  transfer.received += static_cast<int64_t>(bytes.size());
+  transfer.changed.notify_all();
+  return bytes.size();
+}
+
 size_t OnBody(char* bytes, size_t, size_t size, void* data) {
   auto& transfer = *static_cast<Transfer*>(data);
   Body& body = transfer.response.body;
-  if (body.size() + static_cast<int64_t>(size) > transfer.max_body) {
+  int64_t length = transfer.received + static_cast<int64_t>(size);
+  if (length > transfer.max_body) {
     transfer.failure = {Code::kExhausted,
                         "the answer is longer than " + FormatBytes(transfer.max_body),
                         "ask for smaller pages, or raise `max_body`"};
     return 0;
   }
+  if (transfer.may_stream && !transfer.streaming && length > transfer.body_memory)
+    BeginStream(transfer);
+  if (transfer.streaming) return Queue(transfer, {bytes, size});
+  transfer.received = length;
   transfer.failure = body.Append({bytes, size});
   return transfer.failure.ok() ? size : 0;
 }
@@ -103,7 +148,9 @@ class MultiClient final : public Client {
     curl_multi_cleanup(multi_);
   }
 
-  Result<Response> Send(const Request& request, std::stop_token stop) override;
+  Result<Response> Send(const Request& request, std::stop_token stop,
+                        const LongBody& on_long) override;
+  void Resume(const std::shared_ptr<Transfer>& transfer);
 
  private:
   using Handed = std::shared_ptr<Transfer>;
@@ -115,6 +162,7 @@ class MultiClient final : public Client {
   void Configure(CURL* easy, Transfer& transfer) const;
   void Finish(CURL* easy, CURLcode code);
   void Drop(const Handed& transfer);
+  Status GiveUp(const Handed& transfer, Status status);
 
   const ClientOptions options_;
   CURLM* multi_;
@@ -122,7 +170,7 @@ class MultiClient final : public Client {
   std::mutex mutex_;  // over what the callers and the event thread share
   std::condition_variable_any room_;
   int in_flight_ = 0;
-  std::deque<Handed> incoming_, unwanted_;
+  std::deque<Handed> incoming_, unwanted_, resumed_;
 
   // Of the event thread alone.
   std::map<CURL*, Handed> running_;
@@ -139,6 +187,7 @@ Status MultiClient::Prepare(Transfer& transfer) const {
   transfer.host = TRY(ParseUrl(request.url)).host;
   transfer.max_body = options_.max_body;
   transfer.max_headers = options_.max_headers;
+  transfer.body_memory = options_.body_memory;
   transfer.response.body = Body(options_.body_folder, options_.body_memory);
   auto add = [&](const std::string& name, const std::string& value) -> Status {
     std::string line = name + (value.empty() ? ";" : ": " + value);
@@ -155,9 +204,70 @@ Status MultiClient::Prepare(Transfer& transfer) const {
   return Status::Ok();
 }
 
-Result<Response> MultiClient::Send(const Request& request, std::stop_token stop) {
+// What the event thread queued, in order.
+class Stream final : public BodyStream {
+ public:
+  Stream(std::shared_ptr<Transfer> transfer, MultiClient& client, std::stop_token stop)
+      : transfer_(std::move(transfer)), client_(client), stop_(std::move(stop)) {}
+
+  Result<size_t> Read(char* out, size_t size) override {
+    std::unique_lock lock(transfer_->mutex);
+    auto ready = [&] { return !transfer_->pieces.empty() || transfer_->done; };
+    if (!transfer_->changed.wait(lock, stop_, ready)) return Canceled();
+    if (transfer_->pieces.empty()) {
+      if (!transfer_->status.ok()) return transfer_->status;
+      return size_t{0};
+    }
+    std::string& piece = transfer_->pieces.front();
+    size_t got = std::min(size, piece.size() - taken_);
+    piece.copy(out, got, taken_);
+    taken_ += got;
+    if (taken_ == piece.size()) {
+      transfer_->queued -= static_cast<int64_t>(taken_);
+      transfer_->pieces.pop_front();
+      taken_ = 0;
+    }
+    bool resume = transfer_->paused && transfer_->queued < kMostQueued / 2;
+    if (resume) transfer_->paused = false;
+    lock.unlock();
+    if (resume) client_.Resume(transfer_);
+    return got;
+  }
+
+ private:
+  const std::shared_ptr<Transfer> transfer_;
+  MultiClient& client_;
+  const std::stop_token stop_;
+  size_t taken_ = 0;  // of the first piece
+};
+
+void MultiClient::Resume(const Handed& transfer) {
+  {
+    std::lock_guard lock(mutex_);
+    resumed_.push_back(transfer);
+  }
+  curl_multi_wakeup(multi_);
+}
+
+Status MultiClient::GiveUp(const Handed& transfer, Status status) {
+  {
+    std::lock_guard lock(transfer->mutex);
+    transfer->abandoned = true;
+    transfer->pieces.clear();
+  }
+  {
+    std::lock_guard lock(mutex_);
+    unwanted_.push_back(transfer);
+  }
+  curl_multi_wakeup(multi_);
+  return status;
+}
+
+Result<Response> MultiClient::Send(const Request& request, std::stop_token stop,
+                                   const LongBody& on_long) {
   auto transfer = std::make_shared<Transfer>();
   transfer->request = request;
+  transfer->may_stream = static_cast<bool>(on_long);
   TRY(Prepare(*transfer));
   {
     std::unique_lock lock(mutex_);
@@ -168,14 +278,21 @@ Result<Response> MultiClient::Send(const Request& request, std::stop_token stop)
   }
   curl_multi_wakeup(multi_);
   std::unique_lock lock(transfer->mutex);
-  if (!transfer->changed.wait(lock, stop, [&] { return transfer->done; })) {
+  auto begun = [&] { return transfer->done || transfer->streaming; };
+  auto done = [&] { return transfer->done; };
+  bool on_its_way = transfer->changed.wait(lock, stop, begun);
+  if (on_its_way && transfer->streaming) {
     lock.unlock();
-    {
-      std::lock_guard shared(mutex_);
-      unwanted_.push_back(transfer);
-    }
-    curl_multi_wakeup(multi_);
-    return Canceled();
+    Stream stream(transfer, *this, stop);
+    Status taken = on_long(transfer->head, stream);
+    if (!taken.ok()) return GiveUp(transfer, std::move(taken));
+    transfer->response.streamed = true;
+    lock.lock();
+    on_its_way = transfer->changed.wait(lock, stop, done);
+  }
+  if (!on_its_way) {
+    lock.unlock();
+    return GiveUp(transfer, Canceled());
   }
   if (!transfer->status.ok()) return transfer->status;
   return std::move(transfer->response);
@@ -197,13 +314,19 @@ void MultiClient::Loop(std::stop_token stop) {
 }
 
 void MultiClient::TakeIn() {
-  std::deque<Handed> incoming, unwanted;
+  std::deque<Handed> incoming, unwanted, resumed;
   {
     std::lock_guard lock(mutex_);
     incoming.swap(incoming_);
     unwanted.swap(unwanted_);
+    resumed.swap(resumed_);
   }
   for (const Handed& transfer : incoming) Begin(transfer);
+  for (const Handed& transfer : resumed) {
+    auto running = running_.find(transfer->easy);
+    if (running != running_.end() && running->second == transfer)
+      curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+  }
   for (const Handed& transfer : unwanted) Drop(transfer);
 }
 
@@ -215,6 +338,7 @@ void MultiClient::Begin(const Handed& transfer) {
     easy = idle_.back();
     idle_.pop_back();
   }
+  transfer->easy = easy;
   Configure(easy, *transfer);
   running_[easy] = transfer;
   curl_multi_add_handle(multi_, easy);

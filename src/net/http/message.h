@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,13 +63,26 @@ class Body {
   Descriptor file_;
 };
 
+// The bytes of an answer while they come; of the thread that waits for the answer.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  // Up to `size` bytes, waiting for them; 0 at the end. How the transfer failed, when it did.
+  virtual Result<size_t> Read(char* out, size_t size) = 0;
+};
+
 struct Response {
   int status = 0;
   Headers headers;
   Body body;               // decoded: gzip, br and zstd are taken off
+  bool streamed = false;   // the body was long, and went to the LongBody
   int64_t wire_bytes = 0;  // as they came
   std::string url;         // that answered: after redirects, without credentials
 };
+
+// Takes a body that is not kept in memory, while it comes. `head`: the answer without its body.
+// An error ends the transfer and is its result.
+using LongBody = std::function<Status(const Response& head, BodyStream& bytes)>;
 
 // What is told of each request, for logs: nothing in it is secret.
 struct Exchange {

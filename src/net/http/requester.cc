@@ -77,23 +77,25 @@ void Requester::SignWith(std::unique_ptr<Authenticator> authenticator) {
 }
 
 Result<Response> Requester::Send(Request request, std::stop_token stop,
-                                 const std::set<int>& accepted) {
-  return SendAs(authenticator_.get(), std::move(request), stop, accepted);
+                                 const std::set<int>& accepted, const LongBody& on_long) {
+  return SendAs(authenticator_.get(), std::move(request), stop, accepted, on_long);
 }
 
 SendFunction Requester::SendUnsigned() {
   return [this](Request request, std::stop_token stop) {
-    return SendAs(nullptr, std::move(request), stop, {});
+    return SendAs(nullptr, std::move(request), stop, {}, {});
   };
 }
 
 Result<Response> Requester::SendAs(Authenticator* authenticator, Request request,
-                                   std::stop_token stop, const std::set<int>& accepted) {
+                                   std::stop_token stop, const std::set<int>& accepted,
+                                   const LongBody& on_long) {
   bool renewed = false;
   for (int attempt = 1;; ++attempt) {
     if (attempt > 1) ++repeated_;
     Request signed_request = request;
-    Result<Response> response = FollowRedirects(authenticator, signed_request, attempt, stop);
+    Result<Response> response =
+        FollowRedirects(authenticator, signed_request, attempt, stop, on_long);
     int status = response.ok() ? response->status : 0;
     bool good = (status >= 200 && status < 300) || status == 304 || accepted.contains(status);
     if (good) return response;
@@ -137,14 +139,15 @@ Status Requester::Pause(const Response* response, int attempt, std::stop_token s
 }
 
 Result<Response> Requester::FollowRedirects(Authenticator* authenticator, Request& request,
-                                            int attempt, std::stop_token stop) {
+                                            int attempt, std::stop_token stop,
+                                            const LongBody& on_long) {
   // The signed request is given back: who renews must know which token was refused.
   if (authenticator) TRY(authenticator->Sign(request, stop));
   Request next = request;
   bool elsewhere = false;
   for (int redirects = 0;; ++redirects) {
     if (redirects > 0 && !elsewhere && authenticator) TRY(authenticator->Sign(next, stop));
-    Response response = TRY(Once(next, attempt, stop));
+    Response response = TRY(Once(next, attempt, stop, on_long));
     const std::string* location = FindHeader(response.headers, "Location");
     if (!IsRedirect(response.status) || !location) return response;
     std::string where = next.method + " " + Shown(next.url);
@@ -179,7 +182,8 @@ Result<Response> Requester::FollowRedirects(Authenticator* authenticator, Reques
   }
 }
 
-Result<Response> Requester::Once(const Request& request, int attempt, std::stop_token stop) {
+Result<Response> Requester::Once(const Request& request, int attempt, std::stop_token stop,
+                                 const LongBody& on_long) {
   std::string url = WithQuery(request.url, request.query);
   std::string shown = Shown(url);
   Status budget = budget_.Take();
@@ -188,7 +192,14 @@ Result<Response> Requester::Once(const Request& request, int attempt, std::stop_
   TRY(limiter_.Acquire(stop));
   Time begun = clock_.Now();
   ++requests_;
-  Result<Response> response = client_->Send(request, stop);
+  LongBody with_url;
+  if (on_long) {
+    with_url = [&](const Response& head, BodyStream& bytes) {
+      Response known{.status = head.status, .headers = head.headers, .url = Kept(url)};
+      return on_long(known, bytes);
+    };
+  }
+  Result<Response> response = client_->Send(request, stop, with_url);
   if (response.code() == Code::kCanceled) return response;
   millrace::http::Exchange told{
       .method = request.method, .url = shown, .attempt = attempt, .duration = clock_.Now() - begun};

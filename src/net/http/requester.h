@@ -47,7 +47,9 @@ class Requester {
   // An answer of 2xx or 304, or a status of `accepted`. Else the message is "GET https://…: what",
   // and the code says what to do: kUnavailable (after all attempts), kInvalid (sign-in refused, the
   // request is wrong), kNotFound (404, 410), kExhausted (a limit or the budget).
-  Result<Response> Send(Request request, std::stop_token stop, const std::set<int>& accepted = {});
+  // `on_long` takes long bodies while they come: once for each attempt, from the beginning.
+  Result<Response> Send(Request request, std::stop_token stop, const std::set<int>& accepted = {},
+                        const LongBody& on_long = {});
   // For token requests: repeated and limited alike, not signed.
   SendFunction SendUnsigned();
 
@@ -62,10 +64,11 @@ class Requester {
 
  private:
   Result<Response> SendAs(Authenticator* authenticator, Request request, std::stop_token stop,
-                          const std::set<int>& accepted);
+                          const std::set<int>& accepted, const LongBody& on_long);
   Result<Response> FollowRedirects(Authenticator* authenticator, Request& request, int attempt,
-                                   std::stop_token stop);
-  Result<Response> Once(const Request& request, int attempt, std::stop_token stop);
+                                   std::stop_token stop, const LongBody& on_long);
+  Result<Response> Once(const Request& request, int attempt, std::stop_token stop,
+                        const LongBody& on_long);
   Status Judge(const Request& request, const Response& response) const;
   Status Pause(const Response* response, int attempt, std::stop_token stop);
 
