@@ -30,11 +30,13 @@ run: $(BUILD)/millrace  ## from nothing to tables: installs, builds, runs exampl
 
 test:  ## installs, builds, runs all tests in their short form
 	@tools/setup test
+	@tests/services/s3_server.py install >/dev/null
 	@$(MAKE) --no-print-directory all
 	@tools/test --build $(BUILD)
 
 test-long:  ## the same with the full counts of kills, fuzzing and large inputs
 	@tools/setup test
+	@tests/services/s3_server.py install >/dev/null
 	@$(MAKE) --no-print-directory all
 	@tools/test --build $(BUILD) --long
 

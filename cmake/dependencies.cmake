@@ -12,6 +12,10 @@ find_library(YAML_LIBRARY yaml REQUIRED)
 add_library(yaml INTERFACE)
 target_link_libraries(yaml INTERFACE ${YAML_LIBRARY})
 
+find_library(ISAL_LIBRARY isal REQUIRED)
+add_library(isal INTERFACE)
+target_link_libraries(isal INTERFACE ${ISAL_LIBRARY})
+
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 add_library(zstd INTERFACE)
 target_link_libraries(zstd INTERFACE ${ZSTD_LIBRARY})
@@ -50,3 +54,9 @@ add_library(nanoarrow STATIC
   ${nanoarrow_source}/nanoarrow/common/utils.c)
 target_include_directories(nanoarrow SYSTEM PUBLIC ${nanoarrow_source} ${CMAKE_BINARY_DIR}/nanoarrow)
 target_compile_options(nanoarrow PRIVATE -w)
+
+# The S3 client: AWS's C libraries, static.
+list(APPEND CMAKE_PREFIX_PATH ${MILLRACE_DEPS}/aws)
+find_package(aws-c-s3 REQUIRED)
+add_library(aws_s3 INTERFACE)
+target_link_libraries(aws_s3 INTERFACE AWS::aws-c-s3)

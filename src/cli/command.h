@@ -68,6 +68,8 @@ Action DeclareHistory(Options& options);
 Action DeclareRestore(Options& options);
 Action DeclareCompact(Options& options);
 Action DeclareVacuum(Options& options);
+Action DeclareConnections(Options& options);
+Action DeclareTestConnections(Options& options);
 Action DeclareRuns(Options& options);
 Action DeclareShow(Options& options);
 Action DeclareLogs(Options& options);

@@ -25,6 +25,7 @@ using Pages = std::map<std::string, std::string>;  // path below docs/reference 
 // Each Spec brings its own heading, "## table source".
 std::string ConnectorPage(const Registry::Entry& entry) {
   std::string text = "# " + entry.name + "\n\n";
+  if (entry.connection) text += SpecMarkdown(*entry.connection) + "\n";
   if (entry.source) text += SpecMarkdown(*entry.source) + "\n";
   if (entry.sink) text += SpecMarkdown(*entry.sink) + "\n";
   return text;
@@ -100,7 +101,7 @@ Pages MakePages() {
       JoinedPage("millrace.yml", "What the pipelines of a project share. All of it is optional.",
                  {ProjectSpec()});
   pages["pipeline.schema.json"] = PipelineJsonSchema(registry).dump(2) + "\n";
-  pages["project.schema.json"] = SpecJsonSchema(*ProjectSpec()).dump(2) + "\n";
+  pages["project.schema.json"] = ProjectJsonSchema(registry).dump(2) + "\n";
   for (const Registry::Entry* entry : registry.All()) {
     pages["connectors/" + entry->name + ".md"] = ConnectorPage(*entry);
   }

@@ -11,15 +11,15 @@ namespace millrace {
 namespace {
 
 Result<int> PrintSchema(Invocation& invocation, const std::string& which) {
+  Registry registry;
+  RegisterAll(registry);
   if (which == "project") {
-    invocation.terminal.Print(ProjectJsonSchema().dump(2) + "\n");
+    invocation.terminal.Print(ProjectJsonSchema(registry).dump(2) + "\n");
     return kExitDone;
   }
   if (!which.empty() && which != "pipeline") {
     return Invalid("there is no schema '" + which + "'", "there are: pipeline, project");
   }
-  Registry registry;
-  RegisterAll(registry);
   invocation.terminal.Print(PipelineJsonSchema(registry).dump(2) + "\n");
   return kExitDone;
 }

@@ -28,12 +28,14 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(Invocation& invocation) {
   if (const char* name = getenv("MILLRACE_ENV"); environment.empty() && name) environment = name;
   Diagnostics diagnostics;
   workspace->project_ = LoadProject(".", environment, diagnostics);
+  RegisterAll(workspace->registry_);
+  workspace->connections_ =
+      Connections(workspace->project_.connections, workspace->registry_, diagnostics);
   TRY(diagnostics.ToStatus());
   for (const Diagnostic& warning : diagnostics.Sorted()) {
     invocation.terminal.PrintError(FormatDiagnostic(warning) + "\n");
   }
   workspace->had_state_folder_ = access(workspace->state_folder().c_str(), F_OK) == 0;
-  RegisterAll(workspace->registry_);
   return workspace;
 }
 

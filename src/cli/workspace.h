@@ -11,6 +11,7 @@
 #include "connect/registry.h"
 #include "engine/engine.h"
 #include "lake/lake.h"
+#include "pipeline/connections.h"
 #include "pipeline/project.h"
 #include "store/store.h"
 
@@ -30,6 +31,7 @@ class Workspace {
 
   const Project& project() const { return project_; }
   const Registry& registry() const { return registry_; }
+  const Connections& connections() const { return connections_; }
 
   Result<Lake*> lake();
   Result<Engine*> engine();
@@ -57,6 +59,7 @@ class Workspace {
   Project project_;
   bool had_state_folder_ = true;
   Registry registry_;
+  Connections connections_;
   std::unique_ptr<Engine> engine_;  // outlives the lake
   std::unique_ptr<Lake> lake_;
   std::unique_ptr<Store> store_, store_to_read_;

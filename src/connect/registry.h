@@ -64,13 +64,18 @@ class Registry {
     MakeSink make;
     SinkTraits traits;
   };
+  // "Test connection": what was found, in words, or what exactly is wrong.
+  using TestConnection = std::function<Result<std::string>(std::stop_token)>;
 
   struct Entry {
     std::string name;
-    std::shared_ptr<const SpecInfo> source, sink;  // null when it has none
+    // Null when it has none. The fields of a connection are fields of its source and sink, too,
+    // which have another one, `connection`: its name.
+    std::shared_ptr<const SpecInfo> source, sink, connection;
     // Parse a config once; make as often as needed. nullopt after the diagnostics are told.
     std::function<std::optional<ParsedSource>(const YamlNode&, Diagnostics&)> parse_source;
     std::function<std::optional<ParsedSink>(const YamlNode&, Diagnostics&)> parse_sink;
+    std::function<std::optional<TestConnection>(const YamlNode&, Diagnostics&)> parse_connection;
   };
 
   template <class Config>
@@ -108,6 +113,21 @@ class Registry {
                         std::move(known)};
     };
   }
+  template <class Config>
+  void AddConnection(std::string name, Spec<Config> spec,
+                     Result<std::string> (*test)(const Config&, std::stop_token)) {
+    Entry& entry = At(name);
+    entry.connection = spec.info();
+    entry.parse_connection =
+        [spec, test](const YamlNode& node,
+                     Diagnostics& diagnostics) -> std::optional<TestConnection> {
+      std::optional<Config> config = spec.Parse(node, diagnostics);
+      if (!config) return std::nullopt;
+      return [config = *std::move(config), test](std::stop_token stop) {
+        return test(config, stop);
+      };
+    };
+  }
   Entry& At(const std::string& name);  // makes it
   const Entry* Find(std::string_view name) const;
   std::vector<const Entry*> All() const;  // by name
@@ -115,6 +135,9 @@ class Registry {
  private:
   std::map<std::string, Entry, std::less<>> entries_;
 };
+
+inline constexpr const char* kConnectionHelp =
+    "A connection of millrace.yml: its fields need not be written here.";
 
 // connect/all.cc: one line a connector.
 void RegisterAll(Registry& registry);

@@ -21,7 +21,7 @@ Spec<CsvFormat> MakeCsvSpec() {
       .Field("encoding", &CsvFormat::encoding,
              "How characters are written: any name that iconv knows, such as latin-1, cp1252 or "
              "utf-16.")
-      .Field("null", &CsvFormat::null, "Texts that mean NULL.", {.example = "[\"\", NA]"})
+      .Field("null_text", &CsvFormat::null, "Texts that mean NULL.", {.example = "[\"\", NA]"})
       .Field("skip", &CsvFormat::skip, "Lines before the header.", {.min = 0})
       .Field("all_text", &CsvFormat::all_text,
              "Every column is text; nothing is guessed, nothing is refused.")

@@ -1,8 +1,8 @@
 #include "decode/inflate.h"
 
 #include <fcntl.h>
+#include <isa-l/igzip_lib.h>
 #include <unistd.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -66,60 +66,68 @@ class PlainReader : public ByteReader {
   std::unique_ptr<File> file_;
 };
 
+std::string_view Why(int fault) {
+  switch (fault) {
+    case ISAL_INVALID_WRAPPER: return "no gzip data";
+    case ISAL_UNSUPPORTED_METHOD: return "its method is not deflate";
+    case ISAL_INCORRECT_CHECKSUM: return "the checksum is wrong";
+    case ISAL_INVALID_LOOKBACK: return "invalid distance";
+    case ISAL_INVALID_SYMBOL: return "invalid code";
+    default: return "invalid block";
+  }
+}
+
 class GzipReader : public ByteReader {
  public:
-  explicit GzipReader(std::unique_ptr<File> file) : file_(std::move(file)), input_(kPiece) {
-    ready_ = inflateInit2(&stream_, 15 + 16) == Z_OK;  // 16: a gzip header, nothing else
-  }
-  ~GzipReader() override {
-    if (ready_) inflateEnd(&stream_);
+  explicit GzipReader(std::unique_ptr<File> file)
+      : file_(std::move(file)), input_(kPiece), state_(std::make_unique<inflate_state>()) {
+    isal_inflate_init(state_.get());
+    state_->crc_flag = ISAL_GZIP;  // header and checksum, too
   }
 
   Result<size_t> Read(char* out, size_t size) override {
-    if (!ready_) return Status(Code::kExhausted, "no memory for zlib");
-    stream_.next_out = reinterpret_cast<Bytef*>(out);
-    stream_.avail_out = static_cast<uInt>(std::min<size_t>(size, 1u << 30));
-    uInt wanted = stream_.avail_out;
-    while (stream_.avail_out == wanted) {
-      if (stream_.avail_in == 0) {
+    state_->next_out = reinterpret_cast<uint8_t*>(out);
+    state_->avail_out = static_cast<uint32_t>(std::min<size_t>(size, 1u << 30));
+    uint32_t wanted = state_->avail_out;
+    while (state_->avail_out == wanted) {
+      if (inside_) TRY(Step());  // without input, too: it may hold bytes that did not fit before
+      if (state_->avail_out != wanted) break;
+      if (state_->avail_in == 0) {
         size_t got = TRY(file_->Read(input_.data(), input_.size()));
         if (got == 0 && inside_) return Truncated(file_->path(), "gzip");
         if (got == 0) break;
-        stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
-        stream_.avail_in = static_cast<uInt>(got);
+        state_->next_in = reinterpret_cast<uint8_t*>(input_.data());
+        state_->avail_in = static_cast<uint32_t>(got);
       }
-      TRY(Step());
+      if (!inside_) BeginMember();
     }
-    return static_cast<size_t>(wanted - stream_.avail_out);
+    return static_cast<size_t>(wanted - state_->avail_out);
   }
 
  private:
+  void BeginMember() {
+    // Zero padding after the last member is allowed (tar and tape do that).
+    while (members_ > 0 && state_->avail_in > 0 && *state_->next_in == 0) {
+      ++state_->next_in;
+      --state_->avail_in;
+    }
+    if (state_->avail_in == 0) return;
+    isal_inflate_reset(state_.get());
+    inside_ = true;
+  }
   Status Step() {
-    if (!inside_) {
-      // Zero padding after the last member is allowed (tar and tape do that).
-      while (members_ > 0 && stream_.avail_in > 0 && *stream_.next_in == 0) {
-        ++stream_.next_in;
-        --stream_.avail_in;
-      }
-      if (stream_.avail_in == 0) return Status::Ok();
-      inflateReset(&stream_);
-      inside_ = true;
-    }
-    int result = inflate(&stream_, Z_NO_FLUSH);
-    if (result == Z_STREAM_END) {
-      inside_ = false;
-      ++members_;
-      return Status::Ok();
-    }
-    if (result == Z_OK || result == Z_BUF_ERROR) return Status::Ok();
-    return Damaged(file_->path(), "gzip", stream_.msg != nullptr ? stream_.msg : "no gzip data");
+    int result = isal_inflate(state_.get());
+    if (result < 0) return Damaged(file_->path(), "gzip", Why(result));
+    if (state_->block_state != ISAL_BLOCK_FINISH) return Status::Ok();
+    inside_ = false;
+    ++members_;
+    return Status::Ok();
   }
 
   std::unique_ptr<File> file_;
   std::vector<char> input_;
-  z_stream stream_{};
-  bool ready_ = false;
-  bool inside_ = false;  // a member
+  std::unique_ptr<inflate_state> state_;  // 90 kB
+  bool inside_ = false;                   // a member
   int64_t members_ = 0;
 };
 

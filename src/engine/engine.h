@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/secret.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "data/rows.h"
@@ -128,6 +129,18 @@ class Session {
   virtual std::string_view EngineName() const = 0;  // "duckdb"
 };
 
+// How an engine reaches the files of an object store by itself.
+struct ObjectStore {
+  std::string scope;     // "s3://bucket/prefix": all that lies below it
+  std::string endpoint;  // http(s)://host[:port]; empty: AWS, by region
+  std::string region;
+  bool path_style = false;
+  std::string access_key;  // empty: requests are not signed
+  Secret secret_key;
+  Secret session_token;
+  std::string ca_file;  // PEM; empty: the system's certificates. One for all stores
+};
+
 enum class SessionUse {
   kRun,
   kDescribe,  // statements are not made fast: for Describe, which then takes half the time
@@ -139,6 +152,8 @@ class Engine {
   // Thread-safe. `label` is for messages.
   virtual Result<std::unique_ptr<Session>> Open(std::string_view label,
                                                 SessionUse use = SessionUse::kRun) = 0;
+  // Thread-safe; for all sessions. Replaces what was said of the same scope before.
+  virtual Status Reach(const ObjectStore& store) = 0;
 };
 
 struct EngineOptions {

@@ -76,7 +76,11 @@ Result<std::unique_ptr<Lake>> OpenLake(const std::string& root, Env& env, Engine
     return Invalid("the lake '" + root + "' is not a folder of this machine",
                    "name a local folder");
   }
-  return std::unique_ptr<Lake>(std::make_unique<DeltaLake>(OpenLocalStorage(root), env, engine));
+  return OpenLake(OpenLocalStorage(root), env, engine);
+}
+
+std::unique_ptr<Lake> OpenLake(std::unique_ptr<Storage> storage, Env& env, Engine& engine) {
+  return std::make_unique<DeltaLake>(std::move(storage), env, engine);
 }
 
 }  // namespace millrace

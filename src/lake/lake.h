@@ -156,9 +156,10 @@ class Lake {
   virtual Storage& storage() = 0;  // the root: landing lives in it too, under "landing/"
 };
 
-// `root` is a local folder (s3:// comes with its connector). Made at the first write. The engine,
-// which must outlive the lake, reads and writes the log's checkpoints: a session is opened only
-// when there is one.
+// A lake in a local folder, made at the first write, or in any storage. The engine, which must
+// outlive the lake, reads and writes the log's checkpoints: a session is opened only when there is
+// one.
 Result<std::unique_ptr<Lake>> OpenLake(const std::string& root, Env& env, Engine& engine);
+std::unique_ptr<Lake> OpenLake(std::unique_ptr<Storage> storage, Env& env, Engine& engine);
 
 }  // namespace millrace

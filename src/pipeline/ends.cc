@@ -36,13 +36,16 @@ void UnknownConnector(const YamlNode& key, const char* what, const Registry& reg
 }
 
 std::optional<Input> ParseInput(std::string name, const YamlNode& key, const YamlNode& config,
-                                const Registry& registry, Diagnostics& diagnostics) {
+                                const Registry& registry, const Connections& connections,
+                                Diagnostics& diagnostics) {
   const Registry::Entry* entry = FindSource(registry, key.scalar);
   if (!entry) {
     UnknownConnector(key, "source", registry, true, diagnostics);
     return std::nullopt;
   }
-  std::optional<Registry::ParsedSource> parsed = entry->parse_source(config, diagnostics);
+  std::optional<YamlNode> whole = connections.Apply(*entry, config, diagnostics);
+  if (!whole) return std::nullopt;
+  std::optional<Registry::ParsedSource> parsed = entry->parse_source(*whole, diagnostics);
   if (!parsed) return std::nullopt;
   Input input;
   input.name = std::move(name);
@@ -56,7 +59,8 @@ std::optional<Input> ParseInput(std::string name, const YamlNode& key, const Yam
 }
 
 std::optional<Input> ParseNamedInput(const YamlNode& name, const YamlNode& value,
-                                     const Registry& registry, Diagnostics& diagnostics) {
+                                     const Registry& registry, const Connections& connections,
+                                     Diagnostics& diagnostics) {
   if (FindSource(registry, name.scalar)) {
     diagnostics.Error(name.place,
                       "an input must not be named like the connector '" + name.scalar + "'",
@@ -74,7 +78,7 @@ std::optional<Input> ParseNamedInput(const YamlNode& name, const YamlNode& value
     return std::nullopt;
   }
   return ParseInput(name.scalar, value.entries[0].first, value.entries[0].second, registry,
-                    diagnostics);
+                    connections, diagnostics);
 }
 
 // Whether `{key: value}` was meant as a connector rather than as a named input.
@@ -155,7 +159,7 @@ bool IsTable(std::string_view name) {
 }
 
 std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry,
-                               Diagnostics& diagnostics) {
+                               const Connections& connections, Diagnostics& diagnostics) {
   std::vector<Input> inputs;
   if (from.IsNull() || from.broken) return inputs;
   if (!from.IsMap() || from.entries.empty()) {
@@ -168,12 +172,13 @@ std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry,
   if (from.entries.size() == 1 &&
       MeansConnector(from.entries[0].first, from.entries[0].second, registry)) {
     auto input =
-        ParseInput("input", from.entries[0].first, from.entries[0].second, registry, diagnostics);
+        ParseInput("input", from.entries[0].first, from.entries[0].second, registry, connections,
+                   diagnostics);
     if (input) inputs.push_back(*std::move(input));
     return inputs;
   }
   for (const auto& [name, value] : from.entries) {
-    auto input = ParseNamedInput(name, value, registry, diagnostics);
+    auto input = ParseNamedInput(name, value, registry, connections, diagnostics);
     if (input) inputs.push_back(*std::move(input));
   }
   return inputs;
@@ -207,9 +212,12 @@ std::vector<TargetNode> ReadTargets(const YamlNode& to, bool routed, const Regis
 }
 
 std::optional<Target> ParseTarget(const TargetNode& from, const std::string& default_mode,
-                                  const Values& values, Diagnostics& diagnostics) {
-  std::optional<Registry::ParsedSink> parsed =
-      from.entry->parse_sink(WithDefaultMode(from, default_mode), diagnostics);
+                                  const Connections& connections, const Values& values,
+                                  Diagnostics& diagnostics) {
+  std::optional<YamlNode> whole =
+      connections.Apply(*from.entry, WithDefaultMode(from, default_mode), diagnostics);
+  if (!whole) return std::nullopt;
+  std::optional<Registry::ParsedSink> parsed = from.entry->parse_sink(*whole, diagnostics);
   if (!parsed) return std::nullopt;
   Target target;
   target.connector = from.entry->name;

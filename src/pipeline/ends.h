@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "pipeline/connections.h"
 #include "pipeline/pipeline.h"
 
 namespace millrace {
@@ -11,7 +12,7 @@ namespace millrace {
 // One connector without a name, or several named inputs. Whether each is incremental is decided by
 // DecideModes.
 std::vector<Input> ParseInputs(const YamlNode& from, const Registry& registry,
-                               Diagnostics& diagnostics);
+                               const Connections& connections, Diagnostics& diagnostics);
 
 // What stands in `to` or `rejects`, not yet handed to its connector.
 struct TargetNode {
@@ -25,7 +26,8 @@ std::vector<TargetNode> ReadTargets(const YamlNode& to, bool routed, const Regis
                                     Diagnostics& diagnostics);
 // Where the config leaves the mode of writing open, it becomes `default_mode`.
 std::optional<Target> ParseTarget(const TargetNode& target, const std::string& default_mode,
-                                  const Values& values, Diagnostics& diagnostics);
+                                  const Connections& connections, const Values& values,
+                                  Diagnostics& diagnostics);
 
 // "append" when all inputs bring only rows that are new since the last commit, else "replace".
 std::string DefaultMode(const std::vector<Input>& inputs);

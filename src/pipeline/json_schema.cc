@@ -168,8 +168,24 @@ Json PipelineJsonSchema(const Registry& registry) {
   return whole;
 }
 
-Json ProjectJsonSchema() {
+// {NAME: {KIND: fields}}
+Json ConnectionsShape(const Registry& registry) {
+  Json kinds = Json::object();
+  for (const Registry::Entry* entry : registry.All()) {
+    if (entry->connection) kinds[entry->name] = SpecJsonSchema(*entry->connection);
+  }
+  return {{"type", "object"},
+          {"additionalProperties",
+           {{"type", "object"},
+            {"properties", std::move(kinds)},
+            {"additionalProperties", false},
+            {"minProperties", 1},
+            {"maxProperties", 1}}}};
+}
+
+Json ProjectJsonSchema(const Registry& registry) {
   Json schema = ObjectForm(SpecJsonSchema(*ProjectSpec()));
+  Reshape(schema, "connections", ConnectionsShape(registry));
   Json environment = schema;
   environment["properties"].erase("environments");
   environment["description"] =
@@ -177,8 +193,6 @@ Json ProjectJsonSchema() {
   Reshape(schema, "environments",
           {{"type", "object"},
            {"additionalProperties", AnyOf({Ref("environment"), {{"type", "null"}}})}});
-  Reshape(schema, "connections",
-          {{"type", "object"}, {"additionalProperties", {{"type", "object"}}}});
   schema["patternProperties"] = {{"^x-", Json::object()}};
   Json whole = {{"$schema", kDialect}, {"title", "Millrace project"}};
   whole.update(schema);

@@ -170,7 +170,10 @@ std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& 
   for (const auto& [name, value] : pipeline.params) values.variables["params." + name] = value;
 
   std::optional<PipelineConfig> config = ReadConfig(*root, values, diagnostics);
+  Diagnostics told;  // with the other faults of millrace.yml
+  Connections connections(project.connections, registry, told);
   TaskScope scope{.registry = registry,
+                  .connections = connections,
                   .pipeline = pipeline,
                   .shown_folder = fs::path(file).parent_path().string(),
                   .config = config.value_or(PipelineConfig{}),

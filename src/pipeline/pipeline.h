@@ -122,7 +122,7 @@ std::string ResolveRun(std::string_view text, const RunValues& run);
 
 // Of the whole file, for editors; and of its parts, for the pages.
 Json PipelineJsonSchema(const Registry& registry);
-Json ProjectJsonSchema();  // of millrace.yml
+Json ProjectJsonSchema(const Registry& registry);  // of millrace.yml
 std::vector<std::shared_ptr<const SpecInfo>> PipelineSpecs();
 
 }  // namespace millrace

@@ -140,11 +140,11 @@ class TaskReader {
 
   void ReadEnds() {
     size_t errors = diagnostics_.ErrorCount();
-    task_.inputs = ParseInputs(config_.from, scope_.registry, diagnostics_);
+    task_.inputs = ParseInputs(config_.from, scope_.registry, scope_.connections, diagnostics_);
     task_.inputs_known = diagnostics_.ErrorCount() == errors && !config_.from.broken;
     default_mode_ = DefaultMode(task_.inputs);
     for (const TargetNode& node : ReadTargets(config_.to, true, scope_.registry, diagnostics_)) {
-      auto target = ParseTarget(node, default_mode_, sql_values_, diagnostics_);
+      auto target = ParseTarget(node, default_mode_, scope_.connections, sql_values_, diagnostics_);
       if (target) task_.targets.push_back(*std::move(target));
     }
     DecideIncremental(task_, diagnostics_);
@@ -152,8 +152,8 @@ class TaskReader {
                                     [](const Target& target) { return target.traits.replaces; });
     for (const TargetNode& node :
          ReadTargets(config_.rejects, false, scope_.registry, diagnostics_)) {
-      task_.rejects =
-          ParseTarget(node, any_replaces ? "replace" : "append", sql_values_, diagnostics_);
+      task_.rejects = ParseTarget(node, any_replaces ? "replace" : "append", scope_.connections,
+                                  sql_values_, diagnostics_);
     }
     task_.checks = ParseChecks(config_.checks, !config_.rejects.IsNull(), diagnostics_);
     for (const Input& input : task_.inputs) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/connections.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/specs.h"
 
@@ -14,6 +15,7 @@ namespace millrace {
 // What all tasks of a file share.
 struct TaskScope {
   const Registry& registry;
+  const Connections& connections;
   Pipeline& pipeline;
   std::string shown_folder;  // of the pipeline file, for the names of SQL files
   PipelineConfig config;

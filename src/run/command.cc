@@ -93,7 +93,7 @@ struct Child {
   ::_exit(127);
 }
 
-Status Start(const Command& command, Child& child) {
+Status Start(const TaskCommand& command, Child& child) {
   std::vector<std::string> environment = Environment(command.environment);
   std::vector<char*> argument_pointers = Pointers(command.arguments),
                      environment_pointers = Pointers(environment);
@@ -175,7 +175,7 @@ void Drain(const Child& child, TaskLog& log, LastLine& last) {
 
 }  // namespace
 
-Status RunCommand(const Command& command, TaskLog& log, std::stop_token stop) {
+Status RunCommand(const TaskCommand& command, TaskLog& log, std::stop_token stop) {
   log.Line("command: " + Join(command.arguments, " "));
   Child child;
   TRY(Start(command, child));

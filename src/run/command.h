@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-struct Command {
+struct TaskCommand {
   std::vector<std::string> arguments;              // the program first; looked up in PATH
   std::map<std::string, std::string> environment;  // on top of ours
   std::string folder;                              // where it runs
@@ -20,6 +20,6 @@ struct Command {
 // Runs to the end; what it prints goes to the log. It and all it started in its process group are
 // asked to end (SIGTERM) when stop is requested, and killed after most of a second. A status other
 // than 0 is kInvalid, with the last line it printed.
-Status RunCommand(const Command& command, TaskLog& log, std::stop_token stop);
+Status RunCommand(const TaskCommand& command, TaskLog& log, std::stop_token stop);
 
 }  // namespace millrace

@@ -144,7 +144,7 @@ Status Attempt::Replay(Walk& walk, const Interval& interval, std::stop_token sto
 Result<Done> Attempt::RunItsCommand(int attempt, std::stop_token stop) {
   progress_.Stage("running");
   RunValues values = ValuesOf(run_.record);
-  Command command{.folder = run_.pipeline.folder};
+  TaskCommand command{.folder = run_.pipeline.folder};
   for (const std::string& argument : task_.command)
     command.arguments.push_back(ResolveRun(argument, values));
   command.environment = {{"MILLRACE_PIPELINE", run_.pipeline.name},

@@ -60,9 +60,9 @@ def golden_files(folder):
 
 
 def text_keys(node):
-    """`null: NA` has the key "null" for an editor."""
+    """To an editor `null: NA` has no key that a schema could name: no field may be called so."""
     if isinstance(node, dict):
-        return {"null" if key is None else str(key): text_keys(value) for key, value in node.items()}
+        return {"(none)" if key is None else str(key): text_keys(value) for key, value in node.items()}
     return [text_keys(item) for item in node] if isinstance(node, list) else node
 
 

@@ -163,7 +163,7 @@ def test_stops_within_a_second(here):
                 time.sleep(0.05)
             time.sleep(0.2)
             began = time.monotonic()
-            process.send_signal(signal.SIGINT)
+            here.signal(process, signal.SIGINT)
             result = here.end(process)
             must(result.code == 130, f"{path}: exit {result.code}\n{result.out}")
             must(time.monotonic() - began < 1.5, f"{path}: {time.monotonic() - began:.1f} s to stop")

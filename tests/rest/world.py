@@ -117,10 +117,14 @@ class World:
         process.out = out
         return process
 
+    def signal(self, process, which):
+        """Popen's own would reap a process that has ended, and leave end() nothing to wait for."""
+        os.kill(process.pid, which)
+
     def end(self, process, limit=120):
         """Waits; the peak memory is that of this process alone."""
         began = time.monotonic()
-        watchdog = threading.Timer(limit, process.kill)
+        watchdog = threading.Timer(limit, self.signal, (process, signal.SIGKILL))
         watchdog.start()
         _, status, usage = os.wait4(process.pid, 0)
         watchdog.cancel()
@@ -145,6 +149,9 @@ class World:
 
     def files(self):
         return [path for path in self.folder.rglob("*") if path.is_file()]
+
+    def committed(self, table="silver/t"):
+        return any(True for _ in self.folder.glob(f"lake/{table}/_delta_log/*.json"))
 
     def staged(self):
         return [path for path in self.files() if "staging" in path.parts]

@@ -41,7 +41,7 @@ Spec<SinkConfig> SinkSpec() {
       .Field("header", &SinkConfig::header, "Names of the columns in the first line of CSV.")
       .Field("delimiter", &SinkConfig::delimiter, "Between the fields of CSV.",
              {.example = "\";\""})
-      .Field("null", &SinkConfig::null_text, "How CSV says null.", {.example = "NA"})
+      .Field("null_text", &SinkConfig::null_text, "How CSV says null.", {.example = "NA"})
       .Short("path")
       .Example("A report", "to: {file: out/report.csv}")
       .Example("A file a commit", "to: {file: {path: out/orders/, format: parquet}}")

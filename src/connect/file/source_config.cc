@@ -18,9 +18,9 @@ Spec<SourceConfig> SourceSpec() {
              "globs, too.")
       .Short("path")
       .Example("All CSV files of a folder", "from: {file: \"data/*.csv\"}")
-      .Example(
-          "A dialect",
-          "from: {file: {path: in/orders.txt, format: csv, csv: {delimiter: \";\", null: NA}}}");
+      .Example("A dialect",
+               "from: {file: {path: in/orders.txt, format: csv, csv: {delimiter: \";\", "
+               "null_text: NA}}}");
   return spec;
 }
 

@@ -17,6 +17,8 @@ class DuckEngine : public Engine {
     return duck::DuckSession::Open(instance_, std::string(label), use);
   }
 
+  Status Reach(const ObjectStore& store) override { return instance_->Reach(store); }
+
  private:
   std::shared_ptr<duck::Instance> instance_;
 };

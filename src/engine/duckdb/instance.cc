@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/text.h"
 
 namespace millrace::duck {
@@ -110,6 +111,24 @@ Result<duckdb_database> OpenDatabase(const Settings& settings) {
   return database;
 }
 
+std::string SecretFields(const ObjectStore& store) {
+  std::vector<std::string> fields = {"TYPE s3", "SCOPE " + SqlLiteral(store.scope)};
+  auto add = [&fields](const char* field, const std::string& value) {
+    if (!value.empty()) fields.push_back(std::string(field) + " " + SqlLiteral(value));
+  };
+  add("KEY_ID", store.access_key);
+  add("SECRET", store.secret_key.Reveal());
+  add("SESSION_TOKEN", store.session_token.Reveal());
+  add("REGION", store.region);
+  size_t scheme = store.endpoint.find("://");
+  if (scheme != store.endpoint.npos) {
+    add("ENDPOINT", store.endpoint.substr(scheme + 3));
+    fields.push_back(store.endpoint.starts_with("https") ? "USE_SSL true" : "USE_SSL false");
+  }
+  add("URL_STYLE", store.path_style ? "path" : "vhost");
+  return Join(fields, ", ");
+}
+
 }  // namespace
 
 int64_t PhysicalMemory() {
@@ -167,16 +186,29 @@ Result<std::unique_ptr<Connection>> Instance::Connect(const std::string& databas
   return connection;
 }
 
-Status Instance::LoadDelta() {
-  std::lock_guard lock(delta_mutex_);
-  if (delta_loaded_) return Status::Ok();
-  Result<int64_t> loaded = own_->Run("LOAD delta");
+Status Instance::Load(const std::string& extension) {
+  std::lock_guard lock(extensions_mutex_);
+  if (extensions_.contains(extension)) return Status::Ok();
+  Result<int64_t> loaded = own_->Run("LOAD " + extension);
   if (!loaded.ok()) {
-    return Invalid("the delta extension cannot be loaded: " + loaded.status().message(),
+    return Invalid("the " + extension + " extension cannot be loaded: " + loaded.status().message(),
                    "it belongs into lib/extensions beside the program, or into the folder "
                    "MILLRACE_EXTENSIONS names");
   }
-  delta_loaded_ = true;
+  extensions_.insert(extension);
+  return Status::Ok();
+}
+
+Status Instance::Reach(const ObjectStore& store) {
+  TRY(Load("httpfs"));
+  std::unique_ptr<Connection> connection = TRY(Connect("memory"));
+  if (!store.ca_file.empty())
+    TRY(connection->Run("SET GLOBAL ca_cert_file = " + SqlLiteral(store.ca_file)));
+  std::string name = "store_" + Sha256Hex(store.scope).substr(0, 16);
+  Result<int64_t> made = connection->Run("CREATE OR REPLACE SECRET " + name + " (" +
+                                         SecretFields(store) + ")");
+  // Not the statement: there are keys in it.
+  if (!made.ok()) return Invalid("the engine does not take the keys of " + store.scope);
   return Status::Ok();
 }
 

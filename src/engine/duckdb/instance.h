@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/status.h"
@@ -26,7 +27,8 @@ class Instance {
   std::string NextName() { return "session_" + std::to_string(++sessions_); }
   BoundRows& bound_rows() { return bound_rows_; }
   // Makes the delta extension usable; loads it at the first call.
-  Status LoadDelta();
+  Status LoadDelta() { return Load("delta"); }
+  Status Reach(const ObjectStore& store);
 
  private:
   Instance() = default;
@@ -38,8 +40,10 @@ class Instance {
   std::string spill_folder_;         // of this process
   bool leave_memory_ = false;        // see EngineOptions
   std::atomic<int64_t> sessions_{0};
-  std::mutex delta_mutex_;
-  bool delta_loaded_ = false;
+  Status Load(const std::string& extension);
+
+  std::mutex extensions_mutex_;
+  std::set<std::string> extensions_;  // loaded
 };
 
 // What the machine, or the control group we run in, has: bytes.

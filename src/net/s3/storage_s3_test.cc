@@ -1,0 +1,75 @@
+// The cases of every Storage, on the S3 server of the tests.
+#include "net/s3/storage_s3.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/hash.h"
+#include "base/storage_testing.h"
+
+namespace millrace {
+namespace {
+
+constexpr char kScript[] = MILLRACE_SOURCE_FOLDER "/tests/services/s3_server.py";
+
+// The first line that a command prints.
+std::string LineOf(const std::string& command) {
+  char line[512] = "";
+  FILE* out = ::popen(command.c_str(), "r");
+  if (out && !std::fgets(line, sizeof line, out)) line[0] = '\0';
+  if (out) ::pclose(out);
+  std::string text = line;
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+class Server : public testing::Environment {
+ public:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "s3_test.XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+    endpoint = LineOf(std::string(kScript) + " start " + folder);
+    ASSERT_FALSE(endpoint.empty()) << "the S3 server does not start";
+  }
+  void TearDown() override {
+    LineOf(std::string(kScript) + " stop " + folder);
+    std::filesystem::remove_all(folder);
+  }
+
+  std::string folder, endpoint;
+};
+
+Server* const server =
+    static_cast<Server*>(testing::AddGlobalTestEnvironment(new Server));  // gtest owns it
+
+struct S3World : StorageWorld {
+  explicit S3World(std::string prefix) {
+    S3Options options{.endpoint = server->endpoint};
+    options.access_key = "testkey";
+    options.secret_key = Secret("test-secret-key");
+    auto client = OpenS3(options);
+    std::string bucket = "b" + NewUuid();
+    EXPECT_TRUE((*client)->CreateBucket(bucket, {}).ok());
+    storage = OpenS3Storage(*client, {bucket, std::move(prefix), server->folder + "/locks"});
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    S3, StorageTest,
+    testing::Values(StorageKind{"bucket", [] { return std::make_unique<S3World>(""); }},
+                    StorageKind{"prefix", [] { return std::make_unique<S3World>("a/b"); }}),
+    NameOf);
+
+TEST(S3StorageTest, TellsWhereItsObjectsAre) {
+  auto client =
+      *OpenS3({.endpoint = "http://127.0.0.1:1", .credentials = S3Credentials::kAnonymous});
+  EXPECT_EQ(OpenS3Storage(client, {"b", "", ""})->Uri(""), "s3://b");
+  EXPECT_EQ(OpenS3Storage(client, {"b", "p/q", ""})->Uri(""), "s3://b/p/q");
+  EXPECT_EQ(OpenS3Storage(client, {"b", "p", ""})->Uri("x y"), "s3://b/p/x y");
+}
+
+}  // namespace
+}  // namespace millrace
