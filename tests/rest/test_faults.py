@@ -14,7 +14,7 @@ FAULTS = {   # what is asked, the config, what is told
     "reset": ({}, ["the connection was reset"]),
     "half": ({}, ["the answer ended too early", "bytes came"]),
     "cut": ({}, ["the document is cut off", "page 1"]),
-    "invalid": ({"records": "data"}, ["invalid JSON", "/fault/invalid, page 1", "oops", "byte"]),
+    "invalid": ({"records": "data"}, ["invalid JSON", "/fault/invalid: page 1", "oops", "byte"]),
     "badcharset": ({}, ["not UTF-8", "encoding"]),
     "html": ({}, ["a web page, not with JSON", "Please sign in"]),
     "headers": ({}, ["headers are longer than", "max_headers"]),

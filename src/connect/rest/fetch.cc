@@ -45,10 +45,9 @@ std::string HeaderOf(const http::Response& response, std::string_view name) {
 
 }  // namespace
 
-Fetch::Fetch(const SourceConfig& config, ConnectContext& context, http::Requester& requester,
+Fetch::Fetch(const SourceConfig& config, http::Requester& requester,
              const Paginator& paginator, const PageReader& reader, Stage& stage)
     : config_(config),
-      context_(context),
       requester_(requester),
       paginator_(paginator),
       reader_(reader),
@@ -168,65 +167,40 @@ Status Fetch::Walk(size_t member, int lane, std::stop_token stop) {
   return Status::Ok();
 }
 
-// A document that is cut off though the connection ended well is asked for again, too.
 Status Fetch::Page(size_t member, Progress& progress, int lane, std::stop_token stop) {
-  http::RetryPolicy policy{.first_delay = config_.error_handler.first_delay,
-                           .max_delay = config_.error_handler.max_delay};
-  for (int attempt = 1;; ++attempt) {
-    Result<http::Request> request = MakeRequest(member, *progress.next);
-    if (!request.ok()) return request.status();
-    bool first = progress.pages == 0 && stage_.members().size() == 1;
-    if (first && !validators_.etag.empty())
-      request->headers.emplace_back("If-None-Match", validators_.etag);
-    if (first && !validators_.modified.empty())
-      request->headers.emplace_back("If-Modified-Since", validators_.modified);
-    std::optional<PageBody> body;
-    auto on_long = [&](const http::Response& head, http::BodyStream& bytes) -> Status {
-      TRY(stage_.Undo(lane));  // of an attempt that ended too early
-      body = TRY(ReadBody(head, &bytes, member, lane, stop));
-      return Status::Ok();
-    };
-    Result<http::Response> response = requester_.Send(*request, stop, ignored_, on_long);
-    if (!response.ok()) {
-      TRY(stage_.Undo(lane));
-      return response.status();
-    }
-    if (response->status == 304) {
-      unchanged_ = true;
-      progress.next.reset();
-      return Status::Ok();
-    }
-    Status status;
-    if (!response->streamed) {
-      Result<PageBody> read = ReadBody(*response, nullptr, member, lane, stop);
-      if (read.ok()) {
-        body = *std::move(read);
-      } else {
-        status = Where(*request, *response, progress, read.status());
-      }
-    }
-    if (status.ok()) status = Taken(*request, *response, *std::move(body), member, progress, lane);
-    if (status.ok()) return status;
-    bool cut_off = status.code() == Code::kUnavailable;
-    TRY(stage_.Undo(lane));
-    if (!cut_off || attempt >= config_.error_handler.max_attempts) return status;
-    TRY(context_.env.clock.Sleep(http::Backoff(policy, attempt, http::Jitter()), stop));
+  http::Request request = TRY(MakeRequest(member, *progress.next));
+  bool first = progress.pages == 0 && stage_.members().size() == 1;
+  if (first && !validators_.etag.empty())
+    request.headers.emplace_back("If-None-Match", validators_.etag);
+  if (first && !validators_.modified.empty())
+    request.headers.emplace_back("If-Modified-Since", validators_.modified);
+  PageBody body;
+  bool again = false;
+  std::string page = "page " + FormatCount(progress.pages + 1);
+  request.on_body = [&](const http::Response& head, http::BodyStream& bytes) -> Status {
+    if (std::exchange(again, true)) TRY(stage_.Undo(lane));  // it ended too early
+    Result<PageBody> read = ReadBody(head, bytes, member, lane, stop);
+    if (!read.ok()) return read.status().In(page);
+    body = *std::move(read);
+    return Status::Ok();
+  };
+  std::string where = request.method + " ";
+  Result<http::Response> response = requester_.Send(std::move(request), stop, ignored_);
+  Status status = response.status();
+  if (response.ok() && response->status == 304) {
+    unchanged_ = true;
+    progress.next.reset();
+    return Status::Ok();
   }
+  if (response.ok()) {
+    where += requester_.Shown(response->url) + ": " + page;
+    status = Take(*response, std::move(body), member, progress, lane).In(where);
+  }
+  if (!status.ok()) TRY(stage_.Undo(lane));
+  return status;
 }
 
-Status Fetch::Where(const http::Request& request, const http::Response& response,
-                    const Progress& progress, const Status& status) const {
-  return Status(status.code(),
-                request.method + " " + requester_.Shown(response.url) + ", page " +
-                    FormatCount(progress.pages + 1) + ": " + requester_.Masked(status.message()),
-                status.hint());
-}
-
-bool Fetch::HasNoRecords(const http::Response& response) const {
-  return ignored_.contains(response.status) || response.status == 204;
-}
-
-Result<Fetch::PageBody> Fetch::ReadBody(const http::Response& response, http::BodyStream* long_body,
+Result<Fetch::PageBody> Fetch::ReadBody(const http::Response& head, http::BodyStream& bytes,
                                         size_t member, int lane, std::stop_token stop) {
   WriterOptions options{.prefix = stage_.members()[member].prefix,
                         .max_record = config_.max_record.count};
@@ -237,14 +211,15 @@ Result<Fetch::PageBody> Fetch::ReadBody(const http::Response& response, http::Bo
   }
   RecordWriter writer(stage_.LaneFile(lane), stage_.LanePath(lane), options, stage_.sample());
   PageBody body;
-  if (!HasNoRecords(response)) body.beside = TRY(reader_.Read(response, long_body, writer, stop));
+  body.there = head.status != 204;
+  if (body.there) body.beside = TRY(reader_.Read(head, bytes, writer, stop));
   body.summary = TRY(writer.Finish());
   return body;
 }
 
 // The page is in its lane: what comes after it, and whether it is one at all.
-Status Fetch::Taken(const http::Request& request, const http::Response& response, PageBody body,
-                    size_t member, Progress& progress, int lane) {
+Status Fetch::Take(const http::Response& response, PageBody body, size_t member,
+                   Progress& progress, int lane) {
   const PageSummary& summary = body.summary;
   StagedPage page{.member = member,
                   .number = progress.pages,
@@ -253,19 +228,15 @@ Status Fetch::Taken(const http::Request& request, const http::Response& response
                   .sha256 = summary.sha256,
                   .etag = HeaderOf(response, "ETag"),
                   .modified = HeaderOf(response, "Last-Modified")};
-  if (!HasNoRecords(response)) {
-    Result<std::optional<std::string>> next =
-        paginator_.Next(page.request, {.response = &response,
-                                       .beside = &body.beside,
-                                       .last = &summary.last,
-                                       .records = summary.records,
-                                       .number = page.number});
-    if (!next.ok()) return Where(request, response, progress, next.status());
-    page.next = Kept(*std::move(next));
+  if (body.there) {
+    page.next = Kept(TRY(paginator_.Next(page.request, {.response = &response,
+                                                        .beside = &body.beside,
+                                                        .last = &summary.last,
+                                                        .records = summary.records,
+                                                        .number = page.number})));
   }
   progress.asked.insert(page.request);
-  Status looped = CheckLoop(progress, page, summary.records);
-  if (!looped.ok()) return Where(request, response, progress, looped);
+  TRY(CheckLoop(progress, page, summary.records));
   progress.last_sha256 = summary.records > 0 ? summary.sha256 : "";
   progress.next = page.next;
   ++progress.pages;

@@ -17,30 +17,15 @@ constexpr int kLevel = 1;  // the fastest that is a good one
 FrameWriter::FrameWriter(int file, std::string path) : file_(file), path_(std::move(path)) {}
 
 Status FrameWriter::Put(std::string block) {
-  if (!thread_.joinable()) thread_ = std::jthread([this] { Work(); });
-  if (blocks_.Push(std::move(block))) return Status::Ok();
-  std::lock_guard lock(mutex_);
-  return failure_;
+  if (writing_.valid()) TRY(writing_.get());
+  writing_ = std::async(std::launch::async,
+                        [this, block = std::move(block)] { return Write(block); });
+  return Status::Ok();
 }
 
-Status FrameWriter::Finish(std::string block) {
-  if (!thread_.joinable()) return Write(block);
-  Status put = Put(std::move(block));
-  blocks_.Close();
-  thread_.join();
-  TRY(std::move(put));
-  return failure_;
-}
-
-void FrameWriter::Work() {
-  while (std::optional<std::string> block = blocks_.Pop()) {
-    Status status = Write(*block);
-    if (status.ok()) continue;
-    std::lock_guard lock(mutex_);
-    failure_ = std::move(status);
-    blocks_.Close();
-    return;
-  }
+Status FrameWriter::Finish(std::string_view block) {
+  if (writing_.valid()) TRY(writing_.get());
+  return Write(block);
 }
 
 Status FrameWriter::Write(std::string_view block) {

@@ -2,14 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <mutex>
+#include <future>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-#include "base/channel.h"
 #include "base/hash.h"
 #include "base/status.h"
 
@@ -19,14 +16,13 @@ struct Frame {
   int64_t bytes = 0, lines_bytes = 0;  // in the file; before compression
 };
 
-// Appends to a file. A thread of its own compresses and writes when there is more than one block.
+// Appends to a file. One block is compressed and written while the next one is filled.
 class FrameWriter {
  public:
   FrameWriter(int file, std::string path);
-  ~FrameWriter() { blocks_.Close(); }
 
-  Status Put(std::string block);  // whole lines; may wait
-  Status Finish(std::string block);
+  Status Put(std::string block);  // whole lines; its failure is told by the next call
+  Status Finish(std::string_view block);
 
   // After Finish.
   const std::vector<Frame>& frames() const { return frames_; }
@@ -34,17 +30,13 @@ class FrameWriter {
 
  private:
   Status Write(std::string_view block);
-  void Work();
 
   const int file_;
   const std::string path_;
   Sha256 digest_;
   std::vector<Frame> frames_;
   std::string compressed_;
-  Channel<std::string> blocks_{2};
-  std::mutex mutex_;
-  Status failure_;  // of the thread
-  std::jthread thread_;
+  std::future<Status> writing_;  // the last: its end is waited for before the others go
 };
 
 }  // namespace millrace::rest

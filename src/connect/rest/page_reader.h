@@ -20,15 +20,14 @@ class PageReader {
                                                   ConnectContext& context, std::string scratch);
 
   // Gives the records to the writer. Returns what stands beside them. kUnavailable: the document
-  // is cut off. The body is that of the response, or `long_body`.
-  Result<std::string> Read(const http::Response& response, http::BodyStream* long_body,
+  // is cut off.
+  Result<std::string> Read(const http::Response& head, http::BodyStream& body,
                            RecordWriter& writer, std::stop_token stop) const;
 
  private:
   PageReader(const SourceConfig& config, ConnectContext& context, std::string scratch)
       : config_(config), context_(context), scratch_(std::move(scratch)) {}
-  Result<std::string> ReadJson(ByteReader& bytes, size_t size, RecordWriter& writer,
-                               std::stop_token stop) const;
+  Result<std::string> ReadJson(ByteReader& bytes, RecordWriter& writer, std::stop_token stop) const;
   Status ReadLines(ByteReader& bytes, RecordWriter& writer, std::stop_token stop) const;
   Status ReadCsv(ByteReader& bytes, RecordWriter& writer, std::stop_token stop) const;
 

@@ -172,7 +172,7 @@ Result<PageSummary> RecordWriter::Finish() {
     size_t begin = buffer_.rfind('\n', buffer_.size() - 2);
     summary_.last = buffer_.substr(begin == buffer_.npos ? 0 : begin + 1);
   }
-  TRY(frames_.Finish(std::move(buffer_)));
+  TRY(frames_.Finish(buffer_));
   summary_.frames = frames_.frames();
   summary_.sha256 = frames_.sha256();
   return std::move(summary_);

@@ -95,16 +95,14 @@ Result<std::string> Address(const RequesterConfig& config, const std::string& ur
 }
 
 Result<std::unique_ptr<http::Requester>> MakeRequester(const RequesterConfig& config,
-                                                       ConnectContext& context,
-                                                       const std::string& folder, int parallel) {
+                                                       const RequesterContext& context) {
   http::ClientOptions options{.connect_timeout = config.connect_timeout,
                               .read_timeout = config.read_timeout,
                               .timeout = config.timeout,
                               .max_body = config.max_body.count,
                               .max_headers = config.max_headers.count,
-                              .body_folder = folder,
                               .proxy = config.proxy,
-                              .max_in_flight = parallel};
+                              .max_in_flight = context.parallel};
   if (!config.ca_file.empty()) {
     options.ca_file =
         config.ca_file.starts_with('/') ? config.ca_file : context.folder + "/" + config.ca_file;
@@ -121,12 +119,13 @@ Result<std::unique_ptr<http::Requester>> MakeRequester(const RequesterConfig& co
   polite.retry_statuses.clear();
   for (const std::string& status : errors.retry)
     polite.retry_statuses.insert(std::atoi(status.c_str()));
-  auto requester = std::make_unique<http::Requester>(
-      TRY(http::Client::Create(std::move(options))), context.env.clock, std::move(polite),
-      context.log_requests
-          ? [log = context.log](const http::Exchange& exchange) { log(ToString(exchange)); }
-          : http::Requester::Log());
-  requester->SignWith(TRY(MakeAuthenticator(config, context.env.clock, *requester)));
+  http::Requester::Log log;
+  if (context.log)
+    log = [tell = context.log](const http::Exchange& exchange) { tell(ToString(exchange)); };
+  auto requester =
+      std::make_unique<http::Requester>(TRY(http::Client::Create(std::move(options))),
+                                        context.clock, std::move(polite), std::move(log));
+  requester->SignWith(TRY(MakeAuthenticator(config, context.clock, *requester)));
   return requester;
 }
 

@@ -58,6 +58,7 @@ class RestSource final : public Source {
     std::string url = TRY(Address(config_, config_.url));
     if (!NamesIn(config_.url).empty()) url = TRY(Address(config_, ""));
     http::Request request{.method = config_.method == "GET" ? "GET" : "HEAD", .url = url};
+    request.on_body = [](const http::Response&, http::BodyStream&) { return Status::Ok(); };
     for (const auto& each : config_.headers) request.headers.push_back(each);
     for (const auto& each : config_.params) request.query.push_back(each);
     Result<http::Response> response = requester->Send(std::move(request), stop, {405});
@@ -176,7 +177,11 @@ class RestSource final : public Source {
   std::string Shown() const { return Options().source_file; }
 
   Result<std::unique_ptr<http::Requester>> Connect() {
-    return MakeRequester(config_, context_, folder_, config_.parallel);
+    RequesterContext context{.clock = context_.env.clock,
+                             .folder = context_.folder,
+                             .parallel = config_.parallel};
+    if (context_.log_requests) context.log = context_.log;
+    return MakeRequester(config_, context);
   }
 
   std::vector<std::string> Stages() const {
@@ -270,7 +275,7 @@ class RestSource final : public Source {
     std::unique_ptr<http::Requester> requester = TRY(Connect());
     Paginator paginator = TRY(Paginator::Make(config_.paginator));
     std::unique_ptr<PageReader> reader = TRY(PageReader::Make(config_, context_, stage.folder()));
-    Fetch fetch(config_, context_, *requester, paginator, *reader, stage);
+    Fetch fetch(config_, *requester, paginator, *reader, stage);
     if (!preview_.empty()) fetch.Limit(1, 1);
     Memory memory = Remember();
     bool conditional = ask_whether_changed && memory.definition == definition_;

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "net/http/curl_errors.h"
+#include "net/http/transfer.h"
 #include "net/http/url.h"
 
 namespace millrace::http {
@@ -21,104 +22,6 @@ namespace {
 
 constexpr long kConnectionsKept = 256;
 constexpr int kPollMs = 1000;
-constexpr int64_t kMostQueued = 4 << 20;  // bytes of a stream that nobody has read yet
-
-// One exchange; the caller waits for `done`, the event thread does all else.
-struct Transfer {
-  Request request;
-  std::string url, host;
-  curl_slist* headers = nullptr;
-  int64_t max_body = 0, max_headers = 0;
-  char words[CURL_ERROR_SIZE] = "";
-
-  CURL* easy = nullptr;
-  Response response;
-  int64_t header_bytes = 0, received = 0, body_memory = 0;
-  bool may_stream = false;
-  Status failure;  // of ours: a limit, a full disk
-
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  bool done = false;
-  Status status;
-  // Of a long body: on its way from the event thread to the caller.
-  bool streaming = false, paused = false, abandoned = false;
-  Response head;
-  std::deque<std::string> pieces;
-  int64_t queued = 0;
-
-  ~Transfer() { curl_slist_free_all(headers); }
-};
-
-// From here on the caller takes the body.
-void BeginStream(Transfer& transfer) {
-  long status = 0;
-  curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
-  if (status < 200 || status > 299) {
-    transfer.may_stream = false;
-    return;
-  }
-  std::lock_guard lock(transfer.mutex);
-  transfer.streaming = true;
-  transfer.head.status = static_cast<int>(status);
-  transfer.head.headers = transfer.response.headers;
-  transfer.queued = transfer.response.body.size();
-  transfer.pieces.push_back(transfer.response.body.text());
-  transfer.response.body.Clear();
-  transfer.changed.notify_all();
-}
-
-size_t Queue(Transfer& transfer, std::string_view bytes) {
-  std::lock_guard lock(transfer.mutex);
-  if (transfer.abandoned) return 0;
-  if (transfer.queued > kMostQueued) {
-    transfer.paused = true;
-    return CURL_WRITEFUNC_PAUSE;  // the same bytes come again
-  }
-  transfer.pieces.emplace_back(bytes);
-  transfer.queued += static_cast<int64_t>(bytes.size());
-  transfer.received += static_cast<int64_t>(bytes.size());
-  transfer.changed.notify_all();
-  return bytes.size();
-}
-
-size_t OnBody(char* bytes, size_t, size_t size, void* data) {
-  auto& transfer = *static_cast<Transfer*>(data);
-  Body& body = transfer.response.body;
-  int64_t length = transfer.received + static_cast<int64_t>(size);
-  if (length > transfer.max_body) {
-    transfer.failure = {Code::kExhausted,
-                        "the answer is longer than " + FormatBytes(transfer.max_body),
-                        "ask for smaller pages, or raise `max_body`"};
-    return 0;
-  }
-  if (transfer.may_stream && !transfer.streaming && length > transfer.body_memory)
-    BeginStream(transfer);
-  if (transfer.streaming) return Queue(transfer, {bytes, size});
-  transfer.received = length;
-  transfer.failure = body.Append({bytes, size});
-  return transfer.failure.ok() ? size : 0;
-}
-
-size_t OnHeader(char* bytes, size_t, size_t size, void* data) {
-  auto& transfer = *static_cast<Transfer*>(data);
-  std::string_view line(bytes, size);
-  transfer.header_bytes += static_cast<int64_t>(size);
-  if (transfer.header_bytes > transfer.max_headers) {
-    transfer.failure = {Code::kExhausted,
-                        "its headers are longer than " + FormatBytes(transfer.max_headers),
-                        "raise `max_headers`"};
-    return 0;
-  }
-  // What came before a status line was of a proxy, or of `100 Continue`.
-  if (line.starts_with("HTTP/")) transfer.response.headers.clear();
-  size_t colon = line.find(':');
-  if (colon != line.npos) {
-    transfer.response.headers.emplace_back(Trim(line.substr(0, colon)),
-                                           Trim(line.substr(colon + 1)));
-  }
-  return size;
-}
 
 long Ms(Micros duration) {
   return std::max<long>(
@@ -148,9 +51,7 @@ class MultiClient final : public Client {
     curl_multi_cleanup(multi_);
   }
 
-  Result<Response> Send(const Request& request, std::stop_token stop,
-                        const LongBody& on_long) override;
-  void Resume(const std::shared_ptr<Transfer>& transfer);
+  Result<Response> Send(const Request& request, std::stop_token stop) override;
 
  private:
   using Handed = std::shared_ptr<Transfer>;
@@ -162,7 +63,9 @@ class MultiClient final : public Client {
   void Configure(CURL* easy, Transfer& transfer) const;
   void Finish(CURL* easy, CURLcode code);
   void Drop(const Handed& transfer);
-  Status GiveUp(const Handed& transfer, Status status);
+  class Stream;
+  Status HandOver(const Handed& transfer, std::stop_token stop);
+  void Tell(std::deque<Handed>& queue, const Handed& transfer);
 
   const ClientOptions options_;
   CURLM* multi_;
@@ -187,8 +90,6 @@ Status MultiClient::Prepare(Transfer& transfer) const {
   transfer.host = TRY(ParseUrl(request.url)).host;
   transfer.max_body = options_.max_body;
   transfer.max_headers = options_.max_headers;
-  transfer.body_memory = options_.body_memory;
-  transfer.response.body = Body(options_.body_folder, options_.body_memory);
   auto add = [&](const std::string& name, const std::string& value) -> Status {
     std::string line = name + (value.empty() ? ";" : ": " + value);
     if (line.find_first_of(std::string_view("\r\n\0", 3)) != line.npos)
@@ -204,98 +105,80 @@ Status MultiClient::Prepare(Transfer& transfer) const {
   return Status::Ok();
 }
 
-// What the event thread queued, in order.
-class Stream final : public BodyStream {
+// Takes all that came at once, so that the two threads seldom meet.
+class MultiClient::Stream final : public BodyStream {
  public:
-  Stream(std::shared_ptr<Transfer> transfer, MultiClient& client, std::stop_token stop)
+  Stream(Handed transfer, MultiClient& client, std::stop_token stop)
       : transfer_(std::move(transfer)), client_(client), stop_(std::move(stop)) {}
 
   Result<size_t> Read(char* out, size_t size) override {
-    std::unique_lock lock(transfer_->mutex);
-    auto ready = [&] { return !transfer_->pieces.empty() || transfer_->done; };
-    if (!transfer_->changed.wait(lock, stop_, ready)) return Canceled();
-    if (transfer_->pieces.empty()) {
-      if (!transfer_->status.ok()) return transfer_->status;
-      return size_t{0};
-    }
-    std::string& piece = transfer_->pieces.front();
-    size_t got = std::min(size, piece.size() - taken_);
-    piece.copy(out, got, taken_);
-    taken_ += got;
-    if (taken_ == piece.size()) {
-      transfer_->queued -= static_cast<int64_t>(taken_);
-      transfer_->pieces.pop_front();
-      taken_ = 0;
-    }
-    bool resume = transfer_->paused && transfer_->queued < kMostQueued / 2;
-    if (resume) transfer_->paused = false;
-    lock.unlock();
-    if (resume) client_.Resume(transfer_);
+    if (at_ == taken_.size()) TRY(TakeMore());
+    size_t got = taken_.copy(out, size, at_);
+    at_ += got;
     return got;
   }
 
  private:
-  const std::shared_ptr<Transfer> transfer_;
+  Status TakeMore() {
+    std::unique_lock lock(transfer_->mutex);
+    if (!transfer_->Wait(lock, stop_)) return Canceled();
+    if (transfer_->coming.empty()) TRY(transfer_->status);
+    taken_.clear();
+    taken_.swap(transfer_->coming);
+    at_ = 0;
+    bool resume = std::exchange(transfer_->paused, false);
+    lock.unlock();
+    if (resume) client_.Tell(client_.resumed_, transfer_);
+    return Status::Ok();
+  }
+
+  const Handed transfer_;
   MultiClient& client_;
   const std::stop_token stop_;
-  size_t taken_ = 0;  // of the first piece
+  std::string taken_;
+  size_t at_ = 0;
 };
 
-void MultiClient::Resume(const Handed& transfer) {
+void MultiClient::Tell(std::deque<Handed>& queue, const Handed& transfer) {
   {
     std::lock_guard lock(mutex_);
-    resumed_.push_back(transfer);
+    queue.push_back(transfer);
   }
   curl_multi_wakeup(multi_);
 }
 
-Status MultiClient::GiveUp(const Handed& transfer, Status status) {
-  {
-    std::lock_guard lock(transfer->mutex);
-    transfer->abandoned = true;
-    transfer->pieces.clear();
-  }
-  {
-    std::lock_guard lock(mutex_);
-    unwanted_.push_back(transfer);
-  }
-  curl_multi_wakeup(multi_);
-  return status;
-}
-
-Result<Response> MultiClient::Send(const Request& request, std::stop_token stop,
-                                   const LongBody& on_long) {
+Result<Response> MultiClient::Send(const Request& request, std::stop_token stop) {
   auto transfer = std::make_shared<Transfer>();
   transfer->request = request;
-  transfer->may_stream = static_cast<bool>(on_long);
   TRY(Prepare(*transfer));
   {
     std::unique_lock lock(mutex_);
     if (!room_.wait(lock, stop, [&] { return in_flight_ < options_.max_in_flight; }))
       return Canceled();
     ++in_flight_;
-    incoming_.push_back(transfer);
   }
-  curl_multi_wakeup(multi_);
+  Tell(incoming_, transfer);
+  Status status = HandOver(transfer, stop);
   std::unique_lock lock(transfer->mutex);
-  auto begun = [&] { return transfer->done || transfer->streaming; };
-  auto done = [&] { return transfer->done; };
-  bool on_its_way = transfer->changed.wait(lock, stop, begun);
-  if (on_its_way && transfer->streaming) {
-    lock.unlock();
-    Stream stream(transfer, *this, stop);
-    Status taken = on_long(transfer->head, stream);
-    if (!taken.ok()) return GiveUp(transfer, std::move(taken));
-    transfer->response.streamed = true;
-    lock.lock();
-    on_its_way = transfer->changed.wait(lock, stop, done);
-  }
-  if (!on_its_way) {
-    lock.unlock();
-    return GiveUp(transfer, Canceled());
-  }
-  if (!transfer->status.ok()) return transfer->status;
-  return std::move(transfer->response);
+  Response response;
+  if (status.ok()) response = std::move(transfer->response);
+  transfer->abandoned = !transfer->done;
+  lock.unlock();
+  if (transfer->abandoned) Tell(unwanted_, transfer);
+  TRY(std::move(status));
+  return response;
+}
+
+// Until the exchange is done, or whoever takes its body has enough.
+Status MultiClient::HandOver(const Handed& transfer, std::stop_token stop) {
+  std::unique_lock lock(transfer->mutex);
+  if (!transfer->Wait(lock, stop)) return Canceled();
+  if (transfer->done) TRY(transfer->status);
+  int status = transfer->response.status;
+  lock.unlock();
+  if (!transfer->request.on_body || status < 200 || status > 299) return Status::Ok();
+  Stream stream(transfer, *this, stop);
+  return transfer->request.on_body(transfer->response, stream);
 }
 
 void MultiClient::Loop(std::stop_token stop) {
@@ -355,7 +238,7 @@ void MultiClient::Configure(CURL* easy, Transfer& transfer) const {
   set(CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can take off
   set(CURLOPT_HTTPHEADER, transfer.headers);
   set(CURLOPT_ERRORBUFFER, transfer.words);
-  set(CURLOPT_WRITEFUNCTION, &OnBody);
+  set(CURLOPT_WRITEFUNCTION, &OnBytes);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
   set(CURLOPT_HEADERFUNCTION, &OnHeader);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
@@ -392,8 +275,6 @@ void MultiClient::Finish(CURL* easy, CURLcode code) {
   curl_multi_remove_handle(multi_, easy);
   curl_easy_reset(easy);
   idle_.push_back(easy);
-  response.status = static_cast<int>(status);
-  response.wire_bytes = wire;
   Status end = transfer->failure;
   if (end.ok() && code != CURLE_OK) {
     end = ExplainCurl({.code = code,
@@ -410,6 +291,8 @@ void MultiClient::Finish(CURL* easy, CURLcode code) {
   }
   room_.notify_one();
   std::lock_guard lock(transfer->mutex);
+  if (transfer->received == 0) response.status = static_cast<int>(status);
+  response.wire_bytes = wire;
   transfer->status = std::move(end);
   transfer->done = true;
   transfer->changed.notify_all();

@@ -18,8 +18,6 @@ struct ClientOptions {
   Micros timeout = std::chrono::minutes(30);       // of the whole request
   int64_t max_body = int64_t{1} << 30;             // bytes, decoded
   int64_t max_headers = 256 << 10;                 // bytes
-  int64_t body_memory = 1 << 20;  // a longer body goes to the LongBody, or a file in body_folder
-  std::string body_folder = "/tmp";
   std::string ca_file;               // PEM; "": the system's
   std::optional<std::string> proxy;  // absent: as the environment says; "": none
   int max_in_flight = 64;            // more wait their turn
@@ -34,9 +32,7 @@ class Client {
   // One exchange: waits for its turn and the whole answer. Redirects are answers, as all statuses
   // are. kUnavailable: no answer, or half of one. kInvalid: it cannot work (address, certificate).
   // kExhausted: a limit. Its message begins with what went wrong, without the address.
-  // `on_long` is called, by this thread, for long bodies of answers of 2xx.
-  virtual Result<Response> Send(const Request& request, std::stop_token stop,
-                                const LongBody& on_long = {}) = 0;
+  virtual Result<Response> Send(const Request& request, std::stop_token stop) = 0;
 };
 
 }  // namespace millrace::http

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/descriptor.h"
 #include "base/secret.h"
 #include "base/status.h"
 #include "base/time.h"
@@ -28,42 +27,7 @@ struct Credentials {
   std::vector<std::pair<std::string, Secret>> headers, query;
 };
 
-struct Request {
-  std::string method = "GET";
-  std::string url;  // absolute, http or https; may have a query of its own
-  Query query;      // added to it
-  Headers headers;
-  std::string body, content_type;
-  Credentials credentials;
-};
-
-// The bytes of an answer: in memory while they are few, else in a file that is gone with this.
-class Body {
- public:
-  // `folder`: where the file is made when more than `memory` bytes come.
-  Body(std::string folder, int64_t memory) : folder_(std::move(folder)), memory_(memory) {}
-  Body() = default;
-  Body(Body&&) = default;
-  Body& operator=(Body&&) = default;
-
-  Status Append(std::string_view bytes);
-  void Clear();
-  int64_t size() const { return size_; }
-  bool in_memory() const { return file_.get() < 0; }
-  const std::string& text() const { return text_; }  // while in memory
-  // Up to `size` bytes from `offset`; 0 at the end.
-  Result<size_t> Read(int64_t offset, char* out, size_t size) const;
-  // The first bytes, or all: for messages and small documents.
-  Result<std::string> Begin(size_t most) const;
-
- private:
-  std::string folder_;
-  int64_t memory_ = 0, size_ = 0;
-  std::string text_;
-  Descriptor file_;
-};
-
-// The bytes of an answer while they come; of the thread that waits for the answer.
+// The bytes of an answer, decoded (gzip, br and zstd are taken off), while they come.
 class BodyStream {
  public:
   virtual ~BodyStream() = default;
@@ -74,15 +38,26 @@ class BodyStream {
 struct Response {
   int status = 0;
   Headers headers;
-  Body body;               // decoded: gzip, br and zstd are taken off
-  bool streamed = false;   // the body was long, and went to the LongBody
+  std::string body;        // unless on_body took it; cut off after kMostBody bytes
   int64_t wire_bytes = 0;  // as they came
   std::string url;         // that answered: after redirects, without credentials
+
+  static constexpr size_t kMostBody = size_t{1} << 20;
 };
 
-// Takes a body that is not kept in memory, while it comes. `head`: the answer without its body.
-// An error ends the transfer and is its result.
-using LongBody = std::function<Status(const Response& head, BodyStream& bytes)>;
+// Takes the body of an answer of 2xx, in the thread that waits for it; anew with each attempt.
+// `head` has a status and headers. What it leaves does not come; its error is the exchange's.
+using OnBody = std::function<Status(const Response& head, BodyStream& bytes)>;
+
+struct Request {
+  std::string method = "GET";
+  std::string url;  // absolute, http or https; may have a query of its own
+  Query query;      // added to it
+  Headers headers;
+  std::string body, content_type;
+  Credentials credentials;
+  OnBody on_body;  // empty: it is kept
+};
 
 // What is told of each request, for logs: nothing in it is secret.
 struct Exchange {

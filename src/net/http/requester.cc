@@ -77,25 +77,24 @@ void Requester::SignWith(std::unique_ptr<Authenticator> authenticator) {
 }
 
 Result<Response> Requester::Send(Request request, std::stop_token stop,
-                                 const std::set<int>& accepted, const LongBody& on_long) {
-  return SendAs(authenticator_.get(), std::move(request), stop, accepted, on_long);
+                                 const std::set<int>& accepted) {
+  return SendAs(authenticator_.get(), std::move(request), stop, accepted);
 }
 
 SendFunction Requester::SendUnsigned() {
   return [this](Request request, std::stop_token stop) {
-    return SendAs(nullptr, std::move(request), stop, {}, {});
+    return SendAs(nullptr, std::move(request), stop, {});
   };
 }
 
 Result<Response> Requester::SendAs(Authenticator* authenticator, Request request,
-                                   std::stop_token stop, const std::set<int>& accepted,
-                                   const LongBody& on_long) {
+                                   std::stop_token stop, const std::set<int>& accepted) {
   bool renewed = false;
   for (int attempt = 1;; ++attempt) {
     if (attempt > 1) ++repeated_;
     Request signed_request = request;
     Result<Response> response =
-        FollowRedirects(authenticator, signed_request, attempt, stop, on_long);
+        FollowRedirects(authenticator, signed_request, attempt, stop);
     int status = response.ok() ? response->status : 0;
     bool good = (status >= 200 && status < 300) || status == 304 || accepted.contains(status);
     if (good) return response;
@@ -139,15 +138,14 @@ Status Requester::Pause(const Response* response, int attempt, std::stop_token s
 }
 
 Result<Response> Requester::FollowRedirects(Authenticator* authenticator, Request& request,
-                                            int attempt, std::stop_token stop,
-                                            const LongBody& on_long) {
+                                            int attempt, std::stop_token stop) {
   // The signed request is given back: who renews must know which token was refused.
   if (authenticator) TRY(authenticator->Sign(request, stop));
   Request next = request;
   bool elsewhere = false;
   for (int redirects = 0;; ++redirects) {
     if (redirects > 0 && !elsewhere && authenticator) TRY(authenticator->Sign(next, stop));
-    Response response = TRY(Once(next, attempt, stop, on_long));
+    Response response = TRY(Once(next, attempt, stop));
     const std::string* location = FindHeader(response.headers, "Location");
     if (!IsRedirect(response.status) || !location) return response;
     std::string where = next.method + " " + Shown(next.url);
@@ -182,8 +180,7 @@ Result<Response> Requester::FollowRedirects(Authenticator* authenticator, Reques
   }
 }
 
-Result<Response> Requester::Once(const Request& request, int attempt, std::stop_token stop,
-                                 const LongBody& on_long) {
+Result<Response> Requester::Once(const Request& request, int attempt, std::stop_token stop) {
   std::string url = WithQuery(request.url, request.query);
   std::string shown = Shown(url);
   Status budget = budget_.Take();
@@ -192,14 +189,7 @@ Result<Response> Requester::Once(const Request& request, int attempt, std::stop_
   TRY(limiter_.Acquire(stop));
   Time begun = clock_.Now();
   ++requests_;
-  LongBody with_url;
-  if (on_long) {
-    with_url = [&](const Response& head, BodyStream& bytes) {
-      Response known{.status = head.status, .headers = head.headers, .url = Kept(url)};
-      return on_long(known, bytes);
-    };
-  }
-  Result<Response> response = client_->Send(request, stop, with_url);
+  Result<Response> response = client_->Send(request, stop);
   if (response.code() == Code::kCanceled) return response;
   millrace::http::Exchange told{
       .method = request.method, .url = shown, .attempt = attempt, .duration = clock_.Now() - begun};
@@ -221,8 +211,7 @@ Result<Response> Requester::Once(const Request& request, int attempt, std::stop_
 Status Requester::Judge(const Request& request, const Response& response) const {
   std::string message =
       request.method + " " + Shown(response.url) + ": " + StatusWords(response.status);
-  Result<std::string> begin = response.body.Begin(4 * kPieceOfAnswer);
-  std::string piece = begin.ok() ? Piece(Masked(*begin)) : "";
+  std::string piece = Piece(Masked(response.body.substr(0, 4 * kPieceOfAnswer)));
   if (!piece.empty()) message += ": " + piece;
   switch (response.status) {
     case 401:

@@ -47,9 +47,7 @@ class Requester {
   // An answer of 2xx or 304, or a status of `accepted`. Else the message is "GET https://…: what",
   // and the code says what to do: kUnavailable (after all attempts), kInvalid (sign-in refused, the
   // request is wrong), kNotFound (404, 410), kExhausted (a limit or the budget).
-  // `on_long` takes long bodies while they come: once for each attempt, from the beginning.
-  Result<Response> Send(Request request, std::stop_token stop, const std::set<int>& accepted = {},
-                        const LongBody& on_long = {});
+  Result<Response> Send(Request request, std::stop_token stop, const std::set<int>& accepted = {});
   // For token requests: repeated and limited alike, not signed.
   SendFunction SendUnsigned();
 
@@ -64,11 +62,10 @@ class Requester {
 
  private:
   Result<Response> SendAs(Authenticator* authenticator, Request request, std::stop_token stop,
-                          const std::set<int>& accepted, const LongBody& on_long);
+                          const std::set<int>& accepted);
   Result<Response> FollowRedirects(Authenticator* authenticator, Request& request, int attempt,
-                                   std::stop_token stop, const LongBody& on_long);
-  Result<Response> Once(const Request& request, int attempt, std::stop_token stop,
-                        const LongBody& on_long);
+                                   std::stop_token stop);
+  Result<Response> Once(const Request& request, int attempt, std::stop_token stop);
   Status Judge(const Request& request, const Response& response) const;
   Status Pause(const Response* response, int attempt, std::stop_token stop);
 
