@@ -2,8 +2,11 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "base/text.h"
+#include "base/time.h"
 #include "config/json.h"
 #include "net/http/url.h"
 
@@ -127,6 +130,27 @@ Result<std::unique_ptr<http::Requester>> MakeRequester(const RequesterConfig& co
                                         context.clock, std::move(polite), std::move(log));
   requester->SignWith(TRY(MakeAuthenticator(config, context.clock, *requester)));
   return requester;
+}
+
+Result<std::string> TestConnection(const RequesterConfig& config, std::stop_token stop) {
+  RequesterConfig once = config;
+  once.error_handler.max_attempts = 1;
+  Clock& clock = SystemClock();
+  std::unique_ptr<http::Requester> requester = TRY(MakeRequester(once, {.clock = clock}));
+  http::Request request{.url = TRY(Address(config, config.test_url))};
+  for (const auto& each : config.headers) request.headers.push_back(each);
+  request.on_body = [](const http::Response&, http::BodyStream&) { return Status::Ok(); };
+  // Many an API has nothing at its base: then it answers all the same.
+  std::set<int> fine{405};
+  if (config.test_url.empty()) fine.insert(404);
+  Time began = clock.Now();
+  http::Response response = TRY(requester->Send(std::move(request), stop, fine));
+  std::string found = requester->Shown(response.url) + " answers with status " +
+                      std::to_string(response.status) + " in " +
+                      FormatDuration(clock.Now() - began);
+  bool untried = config.test_url.empty() && config.authenticator.type != AuthType::kNone;
+  if (untried) found += "; whether the sign-in is right is known with a `test_url`";
+  return found;
 }
 
 }  // namespace millrace::rest

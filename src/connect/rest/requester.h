@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "base/env.h"
@@ -19,6 +20,8 @@ struct RequesterContext {
 };
 Result<std::unique_ptr<http::Requester>> MakeRequester(const RequesterConfig& config,
                                                        const RequesterContext& context);
+// Sends one request, to `test_url` or the base, and takes nothing of its answer.
+Result<std::string> TestConnection(const RequesterConfig& config, std::stop_token stop);
 // `url`, seen from the base.
 Result<std::string> Address(const RequesterConfig& config, const std::string& url);
 

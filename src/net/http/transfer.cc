@@ -1,5 +1,7 @@
 #include "net/http/transfer.h"
 
+#include <curl/curl.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -8,6 +10,7 @@ namespace millrace::http {
 
 namespace {
 
+static_assert(sizeof(Transfer::words) == CURL_ERROR_SIZE);
 constexpr size_t kMostComing = size_t{2} << 20;  // bytes; as many may be with the reader
 constexpr size_t kWorthReading = size_t{128} << 10;
 
@@ -16,6 +19,8 @@ bool IsSuccess(const Transfer& transfer) {
 }
 
 }  // namespace
+
+Transfer::~Transfer() { curl_slist_free_all(headers); }
 
 // A short answer wakes its thread once: when it is whole.
 bool Transfer::Wait(std::unique_lock<std::mutex>& lock, std::stop_token stop) {

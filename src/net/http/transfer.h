@@ -1,8 +1,6 @@
 // One exchange between the thread that waits for it and the event thread. Private to net/http/.
 #pragma once
 
-#include <curl/curl.h>
-
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -12,6 +10,8 @@
 #include "base/status.h"
 #include "net/http/message.h"
 
+struct curl_slist;
+
 namespace millrace::http {
 
 struct Transfer {
@@ -19,10 +19,10 @@ struct Transfer {
   std::string url, host;
   curl_slist* headers = nullptr;
   int64_t max_body = 0, max_headers = 0;
-  char words[CURL_ERROR_SIZE] = "";
+  char words[256] = "";  // CURL_ERROR_SIZE
 
   // Of the event thread until the body begins or all is done; they do not change after that.
-  CURL* easy = nullptr;
+  void* easy = nullptr;  // CURL*
   Response response;
   int64_t header_bytes = 0, received = 0;
   Status failure;  // of ours: a limit
@@ -35,7 +35,7 @@ struct Transfer {
   bool done = false;
   Status status;
 
-  ~Transfer() { curl_slist_free_all(headers); }
+  ~Transfer();
   // Waits until there is something to do for the waiting thread; false: stopped. Locked.
   bool Wait(std::unique_lock<std::mutex>& lock, std::stop_token stop);
 };
