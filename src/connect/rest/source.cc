@@ -138,13 +138,14 @@ class RestSource final : public Source {
     Memory memory = Remember();
     memory.run = context_.run;
     memory.definition = definition_;
+    if (stage_ || memory.position != position.token) memory.validators = {};
     memory.position = position.token;
-    memory.validators = {};
     bool one_document = stage_ && stage_->pages().size() == 1 && stage_->given_up().empty();
     if (one_document && !config_.incremental_sync)
       memory.validators = {stage_->pages()[0].etag, stage_->pages()[0].modified};
     TRY(Keep(memory));
     stage_.reset();
+    offered_.clear();
     std::error_code ignored;
     for (const std::string& each : Stages()) TRY(Stage::Remove(each));
     fs::remove_all(folder_, ignored);
