@@ -33,6 +33,7 @@ bool IsAlive(int64_t process) {
 // What is kept from one run to the next, beside positions.
 struct Memory {
   std::string run, definition, position;  // of the last commit
+  std::string members;                    // …their digest; "" when some were put aside
   Validators validators;
   std::map<std::string, std::string> columns;
 };
@@ -74,8 +75,9 @@ class RestSource final : public Source {
     bool asked = !context_.run.empty() && memory.run == context_.run &&
                  memory.definition == definition_ && (from.empty() || from == memory.position);
     // A run asks once: after it completed what was killed, nothing is new to it.
+    bool known = asked || TRY(HasMembersOf(memory, stop));
     latest_ =
-        asked ? Position{memory.position} : TRY(Take(from, /*ask_whether_changed=*/true, stop));
+        known ? Position{memory.position} : TRY(Take(from, /*ask_whether_changed=*/true, stop));
     return latest_;
   }
 
@@ -134,6 +136,8 @@ class RestSource final : public Source {
 
   Status Acknowledge(const Position& position) override {
     Memory memory = Remember();
+    if (stage_ || memory.position != position.token)
+      memory.members = stage_ ? MembersOf(*stage_) : "";
     memory.run = context_.run;
     memory.definition = definition_;
     memory.position = position.token;
@@ -219,6 +223,22 @@ class RestSource final : public Source {
     return Position{kUnknown};
   }
 
+  static std::string MembersOf(const Stage& stage) {
+    return stage.given_up().empty() ? DigestOf(stage.members()) : "";
+  }
+
+  // Whether the members are still those of the last commit, and that is all there is to know.
+  Result<bool> HasMembersOf(const Memory& memory, std::stop_token stop) const {
+    bool asks = !config_.for_each || !config_.for_each->when_changed || context_.run.empty();
+    if (asks || memory.members.empty() || memory.definition != definition_) return false;
+    Time now = context_.env.clock.Now();
+    std::vector<Member> members = TRY(FindMembers(config_, context_, std::nullopt, now, stop));
+    if (DigestOf(members) != memory.members) return false;
+    Tell(Options().source_file + ": nothing is asked, " + config_.for_each->table +
+         " is what it was");
+    return true;
+  }
+
   // Begins a fetch, or completes one that was begun, and returns where it ends.
   Result<Position> Take(const std::string& from, bool ask_whether_changed, std::stop_token stop) {
     bool preview = context_.run.empty();
@@ -296,7 +316,11 @@ class RestSource final : public Source {
   }
 
   Position EndOf(const Stage& stage) {
-    if (stage.head().position == Remember().position) unchanged_ = stage.folder();
+    if (Memory memory = Remember(); stage.head().position == memory.position) {
+      unchanged_ = stage.folder();
+      memory.members = MembersOf(stage);
+      (void)Keep(memory);  // without it they are asked again, which changes nothing
+    }
     return {stage.head().position};
   }
 
@@ -314,6 +338,7 @@ class RestSource final : public Source {
       memory = {.run = json.value("run", ""),
                 .definition = json.value("definition", ""),
                 .position = json.value("position", ""),
+                .members = json.value("members", ""),
                 .validators = {json.value("etag", ""), json.value("modified", "")},
                 .columns = json.value("columns", std::map<std::string, std::string>())};
     } catch (const Json::exception&) {
@@ -326,6 +351,7 @@ class RestSource final : public Source {
     Json json = {{"run", memory.run},
                  {"definition", memory.definition},
                  {"position", memory.position},
+                 {"members", memory.members},
                  {"etag", memory.validators.etag},
                  {"modified", memory.validators.modified},
                  {"columns", memory.columns}};
