@@ -85,7 +85,10 @@ Result<Done> Attempt::WalkOn(std::stop_token stop) {
     if (done.reason.empty()) done.reason = decision.reason;
     log_.Line(decision.reason);
     switch (decision.kind) {
-      case Decision::Kind::kSkip: return done;
+      case Decision::Kind::kSkip:
+        // Once more: the process that committed may have ended just before it told the inputs.
+        TRY(walk->Acknowledge(interval));
+        return done;
       case Decision::Kind::kAbandon: TRY(run_.store.AbandonCommit(interval.commit.id)); continue;
       case Decision::Kind::kSupersede:
         TRY(run_.store.FinishCommit(interval.commit.id, run_.Now()));

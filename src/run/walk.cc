@@ -384,6 +384,10 @@ Status Walk::Finish(const Interval& interval) {
   for (const auto& [stage, seconds] : seconds_) {
     TRY(run.store.AddMetric({run.record.id, task.key, "seconds_" + stage, seconds}));
   }
+  return Acknowledge(interval);
+}
+
+Status Walk::Acknowledge(const Interval& interval) {
   for (WalkInput& input : inputs) {
     auto end = interval.commit.end.find(input.input->name);
     if (end != interval.commit.end.end()) TRY(input.source->Acknowledge(end->second));

@@ -62,6 +62,7 @@ class Walk {
   Status CommitRejects(const Interval& interval, std::stop_token stop);
   Status CommitTargets(const Interval& interval, std::stop_token stop);
   Status Finish(const Interval& interval);
+  Status Acknowledge(const Interval& interval);  // to the inputs: it is committed
 
   RunScope& run;
   const Task& task;

@@ -135,16 +135,20 @@ class RestSource final : public Source {
   }
 
   Status Acknowledge(const Position& position) override {
+    // Nobody opened it when nothing was new, or when the targets had it before a process ended.
+    if (!stage_) stage_ = TRY(Find(position, ""));
     Memory memory = Remember();
-    if (stage_ || memory.position != position.token)
+    bool known = memory.position == position.token && memory.definition == definition_;
+    if (stage_ || !known) {
       memory.members = stage_ ? MembersOf(*stage_) : "";
-    memory.run = context_.run;
-    memory.definition = definition_;
-    memory.position = position.token;
-    memory.validators = {};
+      memory.validators = {};
+    }
     bool one_document = stage_ && stage_->pages().size() == 1 && stage_->given_up().empty();
     if (one_document && !config_.incremental_sync)
       memory.validators = {stage_->pages()[0].etag, stage_->pages()[0].modified};
+    memory.run = context_.run;
+    memory.definition = definition_;
+    memory.position = position.token;
     TRY(Keep(memory));
     stage_.reset();
     std::error_code ignored;
@@ -316,11 +320,7 @@ class RestSource final : public Source {
   }
 
   Position EndOf(const Stage& stage) {
-    if (Memory memory = Remember(); stage.head().position == memory.position) {
-      unchanged_ = stage.folder();
-      memory.members = MembersOf(stage);
-      (void)Keep(memory);  // without it they are asked again, which changes nothing
-    }
+    if (stage.head().position == Remember().position) unchanged_ = stage.folder();
     return {stage.head().position};
   }
 
