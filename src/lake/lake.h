@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -156,10 +157,18 @@ class Lake {
   virtual Storage& storage() = 0;  // the root: landing lives in it too, under "landing/"
 };
 
-// A lake in a local folder, made at the first write, or in any storage. The engine, which must
-// outlive the lake, reads and writes the log's checkpoints: a session is opened only when there is
-// one.
-Result<std::unique_ptr<Lake>> OpenLake(const std::string& root, Env& env, Engine& engine);
-std::unique_ptr<Lake> OpenLake(std::unique_ptr<Storage> storage, Env& env, Engine& engine);
+// Where a lake lives.
+struct LakeStorage {
+  std::unique_ptr<Storage> storage;
+  // What an engine must know to read it: each bucket it has, with keys that are valid now. Null for
+  // folders of this machine.
+  std::function<Result<std::vector<ObjectStore>>()> stores;
+};
+
+// The engine, which must outlive the lake, reads its files: a session is opened only when there is
+// a checkpoint.
+std::unique_ptr<Lake> OpenLake(LakeStorage storage, Env& env, Engine& engine);
+// In a folder of this machine, made at the first write.
+std::unique_ptr<Lake> OpenLake(const std::string& folder, Env& env, Engine& engine);
 
 }  // namespace millrace

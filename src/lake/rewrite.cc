@@ -1,6 +1,7 @@
 #include "lake/rewrite.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "base/hash.h"
@@ -142,13 +143,13 @@ class Rewrite {
 };
 
 // What a failed write left, at any depth. Best effort.
-void RemoveWithPrefix(TableLog& log, const std::string& prefix) {
-  Storage& storage = log.context().storage;
-  Result<std::vector<FileInfo>> files = storage.List(log.folder());
-  if (!files.ok()) return;
-  for (const FileInfo& file : *files) {
-    if (file.path.substr(file.path.rfind('/') + 1).starts_with(prefix))
-      (void)storage.Remove(file.path);
+void RemoveWithPrefix(const std::string& folder, const std::string& prefix) {
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    if (it->path().filename().string().starts_with(prefix))
+      std::filesystem::remove(it->path(), ignored);
   }
 }
 
@@ -157,8 +158,9 @@ void RemoveWithPrefix(TableLog& log, const std::string& prefix) {
 Result<StagedFiles> StageRows(TableLog& log, Session& session, const Sql& sql, const Schema& schema,
                               const StageOptions& options, std::stop_token stop) {
   Storage& storage = log.context().storage;
+  TRY(log.context().reach.Refresh());
   TRY(storage.MakeFolder(log.folder()));
-  std::string folder = storage.Uri(log.folder());
+  std::string folder = storage.WriteUri(log.folder());
   // The name is the write's own: what a killed write left is never taken for another's.
   ParquetOptions parquet{.folder = folder,
                          .prefix = "part-" + NewUuid() + "-",
@@ -166,7 +168,7 @@ Result<StagedFiles> StageRows(TableLog& log, Session& session, const Sql& sql, c
                          .compression = options.compression,
                          .target_file_size = options.target_file_size};
   Result<std::vector<ParquetFile>> written = session.WriteParquet(sql, parquet, stop);
-  if (!written.ok()) RemoveWithPrefix(log, parquet.prefix);
+  if (!written.ok()) RemoveWithPrefix(folder, parquet.prefix);
   std::vector<ParquetFile> files = TRY(std::move(written));
   StagedFiles staged;
   std::vector<std::string> paths;
@@ -194,6 +196,7 @@ void RemoveStaged(TableLog& log, const std::vector<AddFile>& adds) {
 Result<Rewritten> RewriteFiles(TableLog& log, Session& session, const TableState& base,
                                const RewriteRequest& request, const StageOptions& options,
                                std::stop_token stop) {
+  TRY(log.context().reach.Refresh());
   return Rewrite(log, base, request).Run(log, session, options, stop);
 }
 

@@ -46,7 +46,7 @@ TEST_F(LakeTest, CheckpointsCarryTheState) {
                              std::to_string(i) + ".json")
                     .ok());
   }
-  lake_ = *OpenLake(folder_ + "/lake", env_, *engine_);
+  lake_ = OpenLake(folder_ + "/lake", env_, *engine_);
   EXPECT_EQ(Rows("s.t").size(), 23u);
   EXPECT_EQ(OpenTable("s.t")->Load()->transactions.at("test").version, 23);
   EXPECT_EQ((*OpenTable("s.t")->LastTransaction("test"))->position, "at 23");
@@ -288,7 +288,7 @@ TEST_F(LakeTest, ATableMadeAnewIsNoticed) {
 }
 
 TEST_F(LakeTest, AFolderNameIsNoPattern) {
-  lake_ = *OpenLake(folder_ + "/it's [a] {lake} *?%20", env_, *engine_);
+  lake_ = OpenLake(folder_ + "/it's [a] {lake} *?%20", env_, *engine_);
   ASSERT_TRUE(Write("s.t", "SELECT 1 AS id, 'x' AS p", {.partition_by = {"p"}}).ok());
   ASSERT_TRUE(Write("s.t", "SELECT 1 AS id, 'y' AS p", {.mode = Mode::kMerge, .key = {"id"}}).ok());
   EXPECT_EQ(Rows("s.t"), (Lines{"1|y"}));

@@ -28,8 +28,21 @@ struct ProjectConfig {
 Spec<LakeSettings> LakeSpec() {
   return Spec<LakeSettings>("lake", "Where the tables are kept.")
       .Field("path", &LakeSettings::path,
-             "Folder of the lake, relative to the project: <layer>/<table> below it.")
-      .Short("path");
+             "Where <layer>/<table> are: a folder, relative to the project, or s3://BUCKET/PREFIX.",
+             {.example = "\"s3://lake/prod\""})
+      .Field("layers", &LakeSettings::layers,
+             "Layers that live elsewhere, each in a folder or a bucket of its own; `landing` is "
+             "one, too.",
+             {.example = "{bronze: \"s3://bronze\", silver: \"s3://silver\"}"})
+      .Field("connection", &LakeSettings::connection,
+             "How a server is reached: one of `connections`. Without one, as its kind of server is "
+             "reached by default.")
+      .Field("create_buckets", &LakeSettings::create_buckets,
+             "Make a bucket that is missing with the first write to it.")
+      .Short("path")
+      .Example("One bucket a layer",
+               "lake: {connection: store, layers: {bronze: \"s3://bronze\", silver: "
+               "\"s3://silver\"}}");
 }
 
 Spec<StoreSettings> StoreSpec() {
@@ -258,6 +271,7 @@ Project LoadProject(const std::string& start, const std::string& environment,
   std::optional<ProjectConfig> config = spec.Parse(replaced, diagnostics);
   if (!config) return project;
   project.lake = config->lake;
+  if (const YamlNode* lake = replaced.Find("lake")) project.lake_config = *lake;
   project.store = config->store;
   project.engine = config->engine;
   project.parallel = config->parallel;

@@ -24,7 +24,7 @@ World::World(const std::string& folder)
     : own_(folder.empty()), folder_(own_ ? FreshFolder() : folder), env_{SystemClock()} {
   engine_ = *OpenDuckDb(
       {.memory_limit = int64_t{512} << 20, .threads = 2, .spill_folder = folder_ + "/spill"});
-  lake_ = *OpenLake(folder_ + "/lake", env_, *engine_);
+  lake_ = OpenLake(folder_ + "/lake", env_, *engine_);
   session_ = *engine_->Open("suite");
   RegisterConnectors(registry_);
 }

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "connect/landing/config.h"
-#include "connect/landing/copy.h"
+#include "base/file_copy.h"
 #include "connect/landing/landing.h"
 
 namespace millrace::landing {

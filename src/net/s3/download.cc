@@ -238,6 +238,12 @@ int64_t TotalOf(const Response& response) {
 
 }  // namespace s3
 
+std::string S3Info::Sha256() const {
+  auto stored = metadata.find("sha256");
+  if (stored != metadata.end() && !s3::FromHex(stored->second).empty()) return stored->second;
+  return s3::ToHex(checksum_sha256);
+}
+
 Result<S3Info> S3Client::Head(const std::string& bucket, const std::string& key,
                               std::stop_token stop) {
   s3::Request request{.operation = "HeadObject", .method = "HEAD", .bucket = bucket, .key = key};

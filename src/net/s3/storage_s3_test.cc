@@ -45,16 +45,20 @@ class Server : public testing::Environment {
 Server* const server =
     static_cast<Server*>(testing::AddGlobalTestEnvironment(new Server));  // gtest owns it
 
+std::shared_ptr<S3Client> Connect() {
+  S3Options options{.endpoint = server->endpoint};
+  options.access_key = "testkey";
+  options.secret_key = Secret("test-secret-key");
+  return *OpenS3(options);
+}
+
 struct S3World : StorageWorld {
   explicit S3World(std::string prefix) {
-    S3Options options{.endpoint = server->endpoint};
-    options.access_key = "testkey";
-    options.secret_key = Secret("test-secret-key");
-    auto client = OpenS3(options);
-    std::string bucket = "b" + NewUuid();
-    EXPECT_TRUE((*client)->CreateBucket(bucket, {}).ok());
-    storage = OpenS3Storage(*client, {bucket, std::move(prefix), server->folder + "/locks"});
+    EXPECT_TRUE(client->CreateBucket(bucket, {}).ok());
+    storage = OpenS3Storage(client, {bucket, std::move(prefix), server->folder + "/local"});
   }
+  const std::shared_ptr<S3Client> client = Connect();
+  const std::string bucket = "b" + NewUuid();
 };
 
 INSTANTIATE_TEST_SUITE_P(
@@ -62,6 +66,23 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(StorageKind{"bucket", [] { return std::make_unique<S3World>(""); }},
                     StorageKind{"prefix", [] { return std::make_unique<S3World>("a/b"); }}),
     NameOf);
+
+TEST(S3StorageTest, HasTheServerCopy) {
+  S3World world("p");
+  ASSERT_TRUE(world.client->Put(world.bucket, "from/x y", "one", {}, {}).ok());
+  S3Info there = *world.client->Head(world.bucket, "from/x y", {});
+  ServerFile from{world.client->endpoint(), world.bucket, there.key,
+                  there.size,               there.etag,   there.Sha256()};
+  ASSERT_EQ(from.sha256, Sha256Hex("one"));
+  ASSERT_TRUE(*world.storage->CopyFrom(from, "to/z", {}));
+  EXPECT_EQ(world.storage->Stat("to/z")->sha256, from.sha256);
+  ASSERT_TRUE(world.client->Put(world.bucket, "from/x y", "two", {}, {}).ok());
+  EXPECT_EQ(world.storage->CopyFrom(from, "to/z", {}).code(), Code::kUnavailable);
+  EXPECT_EQ(*world.storage->Read("to/z"), "one");
+  from.sha256 = Sha256Hex("other");
+  from.etag = "";
+  EXPECT_EQ(world.storage->CopyFrom(from, "to/y", {}).code(), Code::kUnavailable);
+}
 
 TEST(S3StorageTest, TellsWhereItsObjectsAre) {
   auto client =
