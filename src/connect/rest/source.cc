@@ -235,6 +235,7 @@ class RestSource final : public Source {
   Result<bool> HasMembersOf(const Memory& memory, std::stop_token stop) const {
     bool asks = !config_.for_each || !config_.for_each->when_changed || context_.run.empty();
     if (asks || memory.members.empty() || memory.definition != definition_) return false;
+    if (TRY(LookOnly("")).token != kUnknown) return false;  // asked all the same: by --force
     Time now = context_.env.clock.Now();
     std::vector<Member> members = TRY(FindMembers(config_, context_, std::nullopt, now, stop));
     if (DigestOf(members) != memory.members) return false;
