@@ -8,7 +8,7 @@ SCHOOL  = examples/assessments
 ASSESSMENTS ?= 400
 STUDENTS    ?= 2000
 
-.PHONY: all help setup run assessments test test-long bench sanitize coverage clean-machine-test install clean
+.PHONY: all help setup run medallion assessments test test-long bench sanitize coverage clean-machine-test install clean
 
 all: $(BUILD)/build.ninja  ## builds build/millrace and the tests
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -30,6 +30,10 @@ $(BUILD)/millrace: $(BUILD)/build.ninja
 
 run: $(BUILD)/millrace  ## from nothing to tables: installs, builds, runs examples/flights
 	@tools/run-flights $(BUILD)/millrace $(FLIGHTS)
+
+medallion: $(BUILD)/millrace  ## the same layers in buckets: starts an S3 server, runs examples/medallion on it
+	@tests/services/s3_server.py install >/dev/null
+	@tools/run-medallion $(BUILD)/millrace
 
 assessments: $(BUILD)/millrace  ## examples/assessments: a school's results from a REST API (ASSESSMENTS=400 STUDENTS=2000)
 	@tools/run-assessments $(BUILD)/millrace $(SCHOOL) --assessments $(ASSESSMENTS) --students $(STUDENTS)

@@ -16,14 +16,14 @@ class ScratchFolder {
   ScratchFolder& operator=(const ScratchFolder&) = delete;
 
   const std::string& path() const { return path_; }
-  // Also removes what processes that were killed left under the same prefix.
+  // Also sweeps.
   Status Make();
+  // Removes what processes that were killed left under the same prefix.
+  void Sweep() const;
   // With all that is in it. Best effort: what stays is removed by a later Make().
   void Remove();
 
  private:
-  void Sweep() const;
-
   const std::string parent_, prefix_, path_;
 };
 

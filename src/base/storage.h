@@ -43,8 +43,8 @@ class Storage {
 
   // What an engine can read: an absolute path, or s3://…
   virtual std::string Uri(std::string_view path) const = 0;
-  // Where an engine writes a file that Sync() then makes the storage's: here, or in a folder of this
-  // machine from which it is uploaded. Absolute.
+  // Where an engine writes a file that Sync() then makes the storage's: here, or in a folder of
+  // this machine from which it is uploaded. Absolute.
   virtual std::string WriteUri(std::string_view path) const { return Uri(path); }
 
   // kNotFound when absent; kExhausted when longer than max_bytes.

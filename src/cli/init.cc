@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -72,18 +71,10 @@ Result<int> WriteProject(Invocation& invocation, const std::string& folder,
   }
   if (invocation.options.quiet) return kExitDone;
   std::string here = folder == "." ? "millrace " : "millrace -C " + folder + " ";
-  std::string next = here + "run      make its tables\n  " + here + "tables   see them\n";
-  bool signs_in = std::any_of(files.begin(), files.end(), [&](const EmbeddedFile* file) {
-    return file->path == prefix + ".env.example";
-  });
-  if (signs_in) {
-    std::string env = folder + "/.env";
-    next = "cp " + env + ".example " + env + " && chmod 600 " + env +
-           "   then fill it in\n  " + next;
-  }
   Terminal& terminal = invocation.terminal;
   terminal.Print(terminal.Paint(Style::kGreen, "✓") + " " + Counted(files.size(), "file") +
-                 " written to " + folder + "\n\nNext:\n  " + next);
+                 " written to " + folder + "\n\nNext:\n  " + here + "run      make its tables\n  " +
+                 here + "tables   see them\n");
   return kExitDone;
 }
 

@@ -136,6 +136,10 @@ class Table {
   virtual Result<int64_t> Restore(const AsOf& as_of, Time now) = 0;  // the new version
   virtual Result<int64_t> Compact(Session& session, int64_t target_size, Time now,
                                   std::stop_token stop) = 0;
+  // Removes the rows whose `column`, a time, lies before `before`; how many. Earlier versions keep
+  // them until a vacuum.
+  virtual Result<int64_t> DeleteOlder(Session& session, const std::string& column, Time before,
+                                      Time now, std::stop_token stop) = 0;
   // Removes files that no version within `retention` needs, and leftovers of killed writers older
   // than it.
   virtual Result<VacuumResult> Vacuum(Micros retention, bool dry_run, Time now) = 0;

@@ -60,11 +60,16 @@ class Rewrite {
     return Join(parts, " AND ");
   }
 
-  std::string FromReplacedFile() const {
-    if (request_.replaced_files.empty() || !request_.schema.Find("_source_file")) return "";
-    std::vector<std::string> names;
-    for (const std::string& name : request_.replaced_files) names.push_back(SqlLiteral(name));
-    return "coalesce(t._source_file IN (" + Join(names, ", ") + "), false)";
+  // The condition of rows that go whatever comes in; "" when there is none.
+  std::string Gone() const {
+    std::vector<std::string> any;
+    if (!request_.gone.empty()) any.push_back("coalesce(" + request_.gone + ", false)");
+    if (!request_.replaced_files.empty() && request_.schema.Find("_source_file")) {
+      std::vector<std::string> names;
+      for (const std::string& name : request_.replaced_files) names.push_back(SqlLiteral(name));
+      any.push_back("coalesce(t._source_file IN (" + Join(names, ", ") + "), false)");
+    }
+    return any.empty() ? "" : "(" + Join(any, " OR ") + ")";
   }
 
   std::string Scan(const std::vector<DataFile>& files, const std::string& file_column = "") const {
@@ -81,7 +86,7 @@ class Rewrite {
       for (size_t i = 0; i < files_.size(); ++i) touched.push_back(i);
     }
     std::vector<std::string> looks;
-    if (std::string gone = FromReplacedFile(); !gone.empty()) {
+    if (std::string gone = Gone(); !gone.empty()) {
       looks.push_back("SELECT DISTINCT " + std::string(kFile) + " FROM " + Scan(files_, kFile) +
                       " WHERE " + gone);
     }
@@ -109,7 +114,7 @@ class Rewrite {
       list.push_back("t." + SqlName(column.name));
     std::string sql = "SELECT " + Join(list, ", ") + " FROM " + Scan(files);
     if (ByKey()) sql += " ANTI JOIN " + request_.incoming + " AS r ON " + KeysMeet();
-    if (std::string gone = FromReplacedFile(); !gone.empty()) sql += " WHERE NOT " + gone;
+    if (std::string gone = Gone(); !gone.empty()) sql += " WHERE NOT " + gone;
     return sql;
   }
 
@@ -129,7 +134,7 @@ class Rewrite {
     std::string sql = "SELECT " + Join(list, ", ") + " FROM " + request_.incoming + " AS r";
     if (!keeps_values) return sql;
     std::string met = Scan(files);
-    if (std::string gone = FromReplacedFile(); !gone.empty())
+    if (std::string gone = Gone(); !gone.empty())
       met = "(SELECT * FROM " + met + " WHERE NOT " + gone + ") AS t";
     return sql + " LEFT JOIN " + met + " ON " + KeysMeet();
   }

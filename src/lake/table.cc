@@ -127,6 +127,11 @@ class DeltaTable final : public Table {
     return CompactTable(log_, session, target_size, now, stop);
   }
 
+  Result<int64_t> DeleteOlder(Session& session, const std::string& column, Time before, Time now,
+                              std::stop_token stop) override {
+    return DeleteOlderRows(log_, session, column, before, now, stop);
+  }
+
   Result<VacuumResult> Vacuum(Micros retention, bool dry_run, Time now) override {
     return VacuumTable(log_, retention, dry_run, now);
   }

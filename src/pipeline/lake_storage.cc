@@ -71,7 +71,8 @@ class Checker {
       std::vector<std::string> names;
       for (const auto& [known, connection] : connections_.all()) names.push_back(known);
       std::string hint = SuggestName(name, names);
-      if (hint.empty()) hint = "declare it: `connections: {" + name + ": {" + server.name + ": {…}}}`";
+      if (hint.empty())
+        hint = "declare it: `connections: {" + name + ": {" + server.name + ": {…}}}`";
       diagnostics_.Error(PlaceOfField(project_, "connection"),
                          "there is no connection '" + name + "'", hint);
     } else if (found->second.entry && found->second.entry != &server) {

@@ -25,6 +25,22 @@ struct ProjectConfig {
   YamlNode environments;
 };
 
+Spec<RetentionSettings> RetentionSpec() {
+  return Spec<RetentionSettings>(
+             "retention",
+             "How long what is no longer needed is kept; for ever unless set. After a run that "
+             "succeeds, once a day, what is older goes from the tables and landings of its "
+             "pipeline.")
+      .Field("versions", &RetentionSettings::versions,
+             "Earlier versions of tables: within this time they can be read and restored. It is "
+             "what `tables vacuum` keeps, too.",
+             {.example = "7d"})
+      .Field("landing", &RetentionSettings::landing,
+             "Landed files. Their names and SHA-256 stay on record.", {.example = "90d"})
+      .Field("rejects", &RetentionSettings::rejects, "Rows that were put aside.",
+             {.example = "30d"});
+}
+
 Spec<LakeSettings> LakeSpec() {
   return Spec<LakeSettings>("lake", "Where the tables are kept.")
       .Field("path", &LakeSettings::path,
@@ -39,6 +55,8 @@ Spec<LakeSettings> LakeSpec() {
              "reached by default.")
       .Field("create_buckets", &LakeSettings::create_buckets,
              "Make a bucket that is missing with the first write to it.")
+      .Group("retention", &LakeSettings::retention, RetentionSpec(),
+             "How long earlier versions, landed files and rejects are kept.")
       .Short("path")
       .Example("One bucket a layer",
                "lake: {connection: store, layers: {bronze: \"s3://bronze\", silver: "

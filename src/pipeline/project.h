@@ -16,11 +16,19 @@
 
 namespace millrace {
 
+// Absent: kept for ever.
+struct RetentionSettings {
+  std::optional<Micros> versions;  // earlier states of tables
+  std::optional<Micros> landing;   // landed files
+  std::optional<Micros> rejects;   // rows that were put aside
+  bool Any() const { return versions || landing || rejects; }
+};
 struct LakeSettings {
   std::string path = "lake";  // a folder, relative to the project, or s3://bucket/prefix
   std::map<std::string, std::string> layers;  // those that live elsewhere: name → as path
   std::string connection;                     // for the places on a server
   bool create_buckets = false;
+  RetentionSettings retention;
 };
 struct StoreSettings {
   std::string path = ".millrace/millrace.db";

@@ -48,7 +48,7 @@ Status Land(World& world, const std::string& rows) {
   std::unique_ptr<Sink> sink = TRY(world.MakeSink("landing", "in", "suite/land"));
   std::optional<Committed> last = TRY(sink->LastCommit("suite/land", {}));
   TRY(sink->Open({}, {}, {}));
-  TRY(sink->TakeFiles({file}, {}));
+  TRY(sink->TakeFiles({{{.path = file}}}, {}));
   return sink->Commit({{"suite/land", last ? last->sequence + 1 : 1}, "", SystemClock().Now()}, {});
 }
 

@@ -99,7 +99,7 @@ Result<std::unique_ptr<Sink>> WriteUncommitted(World& world, const SinkKind& kin
   } else {
     std::string file = world.Path("incoming-" + std::to_string(sequence) + ".parquet");
     TRY(world.session().WriteFile({rows}, file, "parquet", {}, {}));
-    TRY(sink->TakeFiles({file}, {}));
+    TRY(sink->TakeFiles({{{.path = file}}}, {}));
   }
   return sink;
 }

@@ -102,7 +102,8 @@ Spec<ServerConfig> ServerSpec() {
 }
 
 Spec<SourceConfig> SourceSpec() {
-  Spec<SourceConfig> spec("s3 source", "Objects of a bucket: one, a folder, or all a glob matches.");
+  Spec<SourceConfig> spec("s3 source",
+                          "Objects of a bucket: one, a folder, or all that a glob matches.");
   spec.Field("path", &SourceConfig::path,
              "An object, a folder (a path that ends in '/') or a glob (* ? [..] and ** across "
              "folders), or several of them: s3://BUCKET/…, or below the bucket of the connection.",

@@ -1,15 +1,10 @@
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <utility>
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "connect/file/fetched_files.h"
 #include "connect/file/file_set.h"
 #include "connect/file/reading.h"
 #include "connect/s3/config.h"
@@ -18,7 +13,6 @@ namespace millrace::s3 {
 
 namespace {
 
-namespace fs = std::filesystem;
 using file::FileSet;
 using file::FoundFile;
 using file::TakenFile;
@@ -29,18 +23,15 @@ struct Found {
 };
 using Objects = std::map<std::string, Found>;  // by s3://bucket/key
 
-// Its position is the set of objects taken, each by etag and size. They are fetched into the staging
-// folder when the range is opened, and read there.
+// Its position is the set of objects taken, each by etag and size. They are fetched when their rows
+// are asked for, and read here; for a sink that takes files, one after another, if it asks at all.
 class S3Source final : public file::ReadingSource {
  public:
   S3Source(SourceConfig config, ConnectContext& context, std::shared_ptr<S3Client> client)
       : ReadingSource(config, context.state_folder, IdOf(config, context)),
         config_(std::move(config)),
         client_(std::move(client)),
-        staging_(context.state_folder + "/staging"),
-        prefix_("s3-" + Sha256Hex(IdOf(config_, context)).substr(0, 16) + "-"),
-        scratch_(staging_ + "/" + prefix_ + std::to_string(::getpid())) {}
-  ~S3Source() override { RemoveScratch(); }
+        fetched_(context.state_folder, IdOf(config_, context)) {}
 
   Status Probe(std::stop_token stop) override { return List(stop).status(); }
 
@@ -62,36 +53,69 @@ class S3Source final : public file::ReadingSource {
     FileSet wanted = TRY(file::ParseFileSet(end)), taken;
     if (range.begin) taken = TRY(file::ParseFileSet(*range.begin));
     Objects objects = TRY(List(stop));
-    std::vector<file::ToRead> todo;
-    std::vector<const Found*> to_fetch;
+    todo_.clear();
+    all_.clear();
+    opened_.clear();
+    info_ = {.bytes = 0};
     for (const auto& [path, file] : wanted) {
       auto before = taken.find(path);
       if (before != taken.end() && before->second == file) continue;
       auto found = objects.find(path);
       if (found == objects.end()) return Gone(path, end, " is gone");
-      if (Taken(found->second.object) != file) return Gone(path, end, " changed");
-      file::ToRead each{.file = Staged(path, found->second.object, todo.size())};
+      const S3Object& object = found->second.object;
+      if (Taken(object) != file) return Gone(path, end, " changed");
+      file::ToRead each{.file = FileOf(path, object)};
       if (before != taken.end()) TRY(Rewritten(each));
-      todo.push_back(std::move(each));
-      to_fetch.push_back(&found->second);
+      info_.bytes += object.size;
+      info_.files.push_back({path, object.size, object.modified, ""});
+      if (each.rewritten) info_.rewritten.push_back(path);
+      todo_.push_back(std::move(each));
+      opened_.insert(*found);
     }
-    std::vector<FoundFile> all;
-    if (to_fetch.empty()) {
+    if (todo_.empty()) {
       // Nothing to read: one of those taken before tells the columns.
       auto smallest = std::ranges::min_element(
           objects, {}, [](const auto& entry) { return entry.second.object.size; });
       if (smallest == objects.end()) return NothingThere();
-      all.push_back(Staged(smallest->first, smallest->second.object, 0));
-      to_fetch.push_back(&smallest->second);
+      all_.push_back(FileOf(smallest->first, smallest->second.object));
+      opened_.insert(*smallest);
     }
-    for (const file::ToRead& each : todo) all.push_back(each.file);
-    TRY(Fetch(all, to_fetch, stop));
-    return reading_.Open(std::move(todo), std::move(all), stop);
+    stop_ = stop;
+    return Status::Ok();
+  }
+
+  Result<std::optional<Sql>> NativeScan(Session& session) override {
+    std::vector<file::FetchedFiles::Wanted> wanted;
+    for (file::ToRead& each : todo_) wanted.push_back(Wanted(each.file));
+    for (FoundFile& each : all_) wanted.push_back(Wanted(each));
+    auto at_once = static_cast<size_t>(client_->options().connections);
+    TRY(fetched_.Get(wanted, at_once, stop_));
+    TRY(reading_.Open(todo_, all_, stop_));
+    return reading_.Scan(session);
+  }
+
+  SourceInfo Info() const override { return info_; }
+
+  Result<std::optional<ServerFile>> OnServer(const SourceFile& file,
+                                             std::stop_token stop) override {
+    const Found& found = opened_.at(file.path);
+    S3Info now = TRY(client_->Head(found.bucket, found.object.key, std::move(stop)));
+    if (now.etag != found.object.etag) {
+      return Status(Code::kUnavailable, file.path + " changed since it was looked at",
+                    "it is taken again with the next attempt");
+    }
+    return std::optional<ServerFile>(
+        {client_->endpoint(), found.bucket, now.key, now.size, now.etag, now.Sha256()});
+  }
+
+  Result<LocalFile> FetchFile(const SourceFile& file, std::stop_token stop) override {
+    FoundFile found = FileOf(file.path, opened_.at(file.path).object);
+    return fetched_.GetOne(Wanted(found), std::move(stop));
   }
 
   Status Acknowledge(const Position& position) override {
     TRY(ReadingSource::Acknowledge(position));
-    RemoveScratch();
+    fetched_.Remove();
     return Status::Ok();
   }
 
@@ -149,7 +173,8 @@ class S3Source final : public file::ReadingSource {
 
   Status NothingThere() const {
     return NotFound("no object matches " + Join(config_.path, ", ") + " on " + client_->endpoint(),
-                    "look at the path; millrace connections test tells whether the bucket is there");
+                    "look at the path; `millrace connections test` tells whether its bucket is "
+                    "there");
   }
 
   // A range of now is taken anew with the next attempt; one that was planned before cannot be had
@@ -171,55 +196,31 @@ class S3Source final : public file::ReadingSource {
     return Status::Ok();
   }
 
-  // A folder each: the name of the file says its format.
-  FoundFile Staged(const std::string& path, const S3Object& object, size_t number) const {
-    std::string name = object.key.substr(object.key.rfind('/') + 1);
-    return {path, scratch_ + "/" + std::to_string(number) + "/" + name, object.size,
-            object.modified};
+  static FoundFile FileOf(const std::string& path, const S3Object& object) {
+    return {path, "", object.size, object.modified, path};
   }
 
-  Status Fetch(const std::vector<FoundFile>& to, const std::vector<const Found*>& objects,
-               std::stop_token stop) {
-    RemoveScratch();
-    SweepScratch();
-    return client_->ForEach(
-        to.size(),
-        [&](size_t i, std::stop_token stopped) -> Status {
-          const S3Object& object = objects[i]->object;
-          std::error_code error;
-          fs::create_directories(fs::path(to[i].absolute).parent_path(), error);
-          if (error) return FromErrno("cannot make folder " + scratch_, error.value());
-          return client_
-              ->GetToFile(objects[i]->bucket, object.key, to[i].absolute,
-                          {.size = object.size, .etag = object.etag}, stopped)
-              .status();
-        },
-        stop);
-  }
-
-  void RemoveScratch() {
-    std::error_code ignored;  // what stays is swept at the next Open
-    fs::remove_all(scratch_, ignored);
-  }
-
-  // What killed processes left of this source.
-  void SweepScratch() const {
-    std::error_code error;
-    for (fs::directory_iterator it(staging_, error), end; !error && it != end;
-         it.increment(error)) {
-      std::string name = it->path().filename().string();
-      if (!name.starts_with(prefix_)) continue;
-      pid_t process = std::atoi(name.c_str() + prefix_.size());
-      std::error_code ignored;
-      if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH)
-        fs::remove_all(it->path(), ignored);
-    }
+  file::FetchedFiles::Wanted Wanted(FoundFile& file) {
+    const Found& found = opened_.at(file.path);
+    return {&file, [this, &found](const std::string& to, std::stop_token stop) {
+              const S3Object& object = found.object;
+              return client_
+                  ->GetToFile(found.bucket, object.key, to,
+                              {.size = object.size, .etag = object.etag}, std::move(stop))
+                  .status();
+            }};
   }
 
   const SourceConfig config_;
   const std::shared_ptr<S3Client> client_;
-  const std::string staging_, prefix_, scratch_;
   Position latest_;  // what Latest said last
+  // Of the opened range.
+  std::vector<file::ToRead> todo_;
+  std::vector<FoundFile> all_;  // that tell the columns when there is nothing to read
+  Objects opened_;              // both
+  SourceInfo info_;
+  std::stop_token stop_;
+  file::FetchedFiles fetched_;
 };
 
 }  // namespace
