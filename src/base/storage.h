@@ -43,6 +43,9 @@ class Storage {
 
   // What an engine can read: an absolute path, or s3://…
   virtual std::string Uri(std::string_view path) const = 0;
+  // Where it reads a file fastest: a copy on this machine, where there is one of a file that is
+  // never written again.
+  virtual std::string ReadUri(std::string_view path) const { return Uri(path); }
   // Where an engine writes a file that Sync() then makes the storage's: here, or in a folder of
   // this machine from which it is uploaded. Absolute.
   virtual std::string WriteUri(std::string_view path) const { return Uri(path); }
@@ -73,6 +76,8 @@ class Storage {
   // How many calls at once are worth while.
   virtual size_t AtOnce() const { return 4; }
   virtual Result<FileInfo> Stat(std::string_view path) = 0;
+  // Those of these files of one folder, sorted, that are there.
+  virtual Result<std::vector<FileInfo>> Find(const std::vector<std::string>& paths);
   // All files below the folder, recursively, sorted by path; none when it does not exist.
   virtual Result<std::vector<FileInfo>> List(std::string_view folder) = 0;
   // Names of direct sub-folders, sorted.

@@ -362,6 +362,16 @@ class LocalStorage final : public Storage {
 
 }  // namespace
 
+Result<std::vector<FileInfo>> Storage::Find(const std::vector<std::string>& paths) {
+  std::vector<FileInfo> files;
+  for (const std::string& path : paths) {
+    Result<FileInfo> file = Stat(path);
+    if (file.ok()) files.push_back(*std::move(file));
+    if (!file.ok() && file.code() != Code::kNotFound) return file.status();
+  }
+  return files;
+}
+
 std::unique_ptr<Storage> OpenLocalStorage(std::string root) {
   std::error_code error;  // only where the working folder is gone; then the calls tell
   std::string absolute = std::filesystem::absolute(root, error).lexically_normal().string();

@@ -15,44 +15,48 @@ class MountedStorage final : public Storage {
       : rest_(std::move(rest)), mounts_(std::move(mounts)) {}
 
   std::string Uri(std::string_view path) const override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->Uri(at.path);
   }
+  std::string ReadUri(std::string_view path) const override {
+    Place at = At(path);
+    return at.storage->ReadUri(at.path);
+  }
   std::string WriteUri(std::string_view path) const override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->WriteUri(at.path);
   }
   Result<std::string> Read(std::string_view path, int64_t max_bytes) override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->Read(at.path, max_bytes);
   }
   Status Put(std::string_view path, std::string_view bytes) override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->Put(at.path, bytes);
   }
   Status PutIfAbsent(std::string_view path, std::string_view bytes) override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->PutIfAbsent(at.path, bytes);
   }
   Status PutFile(std::string_view path, const std::string& local, const std::string& sha256,
                  std::stop_token stop) override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->PutFile(at.path, local, sha256, std::move(stop));
   }
   Status GetFile(std::string_view path, const std::string& local, const std::string& sha256,
                  std::stop_token stop) override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->GetFile(at.path, local, sha256, std::move(stop));
   }
   Status Copy(std::string_view from, std::string_view to, std::stop_token stop) override {
-    Place a = Find(from), b = Find(to);
+    Place a = At(from), b = At(to);
     if (a.storage != b.storage)
       return Invalid("cannot copy " + Uri(from) + " to another storage, " + Uri(to));
     return a.storage->Copy(a.path, b.path, std::move(stop));
   }
   Result<bool> CopyFrom(const ServerFile& from, std::string_view to,
                         std::stop_token stop) override {
-    Place at = Find(to);
+    Place at = At(to);
     return at.storage->CopyFrom(from, at.path, std::move(stop));
   }
   size_t AtOnce() const override {
@@ -61,18 +65,28 @@ class MountedStorage final : public Storage {
     return most;
   }
   Result<FileInfo> Stat(std::string_view path) override {
-    Place at = Find(path);
+    Place at = At(path);
     FileInfo info = TRY(at.storage->Stat(at.path));
     info.path = std::string(path);
     return info;
   }
 
+  Result<std::vector<FileInfo>> Find(const std::vector<std::string>& paths) override {
+    if (paths.empty()) return std::vector<FileInfo>();
+    std::string prefix = At(paths.front()).prefix;
+    std::vector<std::string> inside;
+    for (const std::string& path : paths) inside.push_back(path.substr(prefix.size()));
+    std::vector<FileInfo> files = TRY(At(paths.front()).storage->Find(inside));
+    for (FileInfo& file : files) file.path = prefix + file.path;
+    return files;
+  }
+
   Result<std::vector<FileInfo>> List(std::string_view folder) override {
-    Place at = Find(folder);
+    Place at = At(folder);
     std::vector<FileInfo> files = TRY(at.storage->List(at.path));
     for (FileInfo& file : files) file.path = at.prefix + file.path;
     if (!folder.empty()) return files;
-    std::erase_if(files, [this](const FileInfo& file) { return Find(file.path).IsMount(); });
+    std::erase_if(files, [this](const FileInfo& file) { return At(file.path).IsMount(); });
     for (const auto& [name, mount] : mounts_) {
       for (FileInfo& file : TRY(List(name))) files.push_back(std::move(file));
     }
@@ -82,7 +96,7 @@ class MountedStorage final : public Storage {
 
   // A mount is there once something is in it.
   Result<std::vector<std::string>> Folders(std::string_view folder) override {
-    Place at = Find(folder);
+    Place at = At(folder);
     std::vector<std::string> names = TRY(at.storage->Folders(at.path));
     if (!folder.empty()) return names;
     std::erase_if(names, [this](const std::string& name) { return mounts_.contains(name); });
@@ -94,38 +108,38 @@ class MountedStorage final : public Storage {
   }
 
   Status Rename(std::string_view from, std::string_view to) override {
-    Place a = Find(from), b = Find(to);
+    Place a = At(from), b = At(to);
     if (a.storage != b.storage)
       return Invalid("cannot rename " + Uri(from) + " to another storage, " + Uri(to));
     return a.storage->Rename(a.path, b.path);
   }
   Status Remove(std::string_view path) override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->Remove(at.path);
   }
   Status RemoveEmptyFolders(std::string_view folder) override {
-    Place at = Find(folder);
+    Place at = At(folder);
     return at.storage->RemoveEmptyFolders(at.path);
   }
   Result<std::unique_ptr<StorageLock>> TryLock(std::string_view path, bool shared) override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->TryLock(at.path, shared);
   }
   Status MakeFolder(std::string_view path) override {
-    Place at = Find(path);
+    Place at = At(path);
     return at.storage->MakeFolder(at.path);
   }
   Status Sync(const std::vector<std::string>& paths) override {
     std::map<Storage*, std::vector<std::string>> by_storage;
     for (const std::string& path : paths) {
-      Place at = Find(path);
+      Place at = At(path);
       by_storage[at.storage].push_back(std::string(at.path));
     }
     for (const auto& [storage, own] : by_storage) TRY(storage->Sync(own));
     return Status::Ok();
   }
   Status RemoveUnfinished(std::string_view prefix, Time before) override {
-    Place at = Find(prefix);
+    Place at = At(prefix);
     return at.storage->RemoveUnfinished(at.path, before);
   }
 
@@ -136,7 +150,7 @@ class MountedStorage final : public Storage {
     std::string prefix;     // of its paths, as ours: "bronze/" or ""
     bool IsMount() const { return !prefix.empty(); }
   };
-  Place Find(std::string_view path) const {
+  Place At(std::string_view path) const {
     std::string_view first = path.substr(0, path.find('/'));
     auto mount = mounts_.find(std::string(first));
     if (mount == mounts_.end()) return {rest_.get(), path, ""};

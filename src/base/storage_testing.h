@@ -109,6 +109,18 @@ TEST_P(StorageTest, ListsFilesBelow) {
   EXPECT_EQ(*storage_->Folders("t"), (std::vector<std::string>{"b=1", "b=2"}));
 }
 
+TEST_P(StorageTest, FindsThoseThatAreThere) {
+  for (const char* path : {"t/1.json", "t/1.json.crc", "t/2.json", "t/3.json", "t/1/x", "u"})
+    ASSERT_TRUE(storage_->Put(path, "12").ok());
+  std::vector<FileInfo> found = *storage_->Find({"t/0.json", "t/1.json", "t/2.json", "t/4.json"});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].path, "t/1.json");
+  EXPECT_EQ(found[1].path, "t/2.json");
+  EXPECT_EQ(found[1].size, 2);
+  EXPECT_TRUE(storage_->Find({"v/1", "v/2"})->empty());
+  EXPECT_TRUE(storage_->Find({})->empty());
+}
+
 TEST_P(StorageTest, RemovesAndRenames) {
   ASSERT_TRUE(storage_->Put("t/x/1", "1").ok());
   ASSERT_TRUE(storage_->Rename("t/x/1", "t/y/2").ok());

@@ -56,6 +56,7 @@ struct StoragePlace {
   std::string uri;           // "s3://bucket/prefix"
   std::string local_folder;  // of this machine, for locks and files on their way
   bool create = false;       // the bucket, with the first write, when it is missing
+  int64_t copies = 0;        // bytes of files just written that may stay on this machine, for reads
 };
 struct OpenedStorage {
   std::unique_ptr<Storage> storage;

@@ -45,7 +45,8 @@ Status CompactBin(TableLog& log, Session& session, const TableState& state, cons
   std::vector<DataFile> files;
   for (const AddFile& add : bin) files.push_back(ToDataFile(add));
   const std::vector<std::string>& partition_by = state.metadata.partition_by;
-  Sql rows = ScanFiles(files, state.schema, partition_by, log.context().storage.Uri(log.folder()));
+  TableFolder folder{log.context().storage, log.folder()};
+  Sql rows = ScanFiles(files, state.schema, partition_by, folder);
   // Twice the target: a bin makes one file, not one and a rest.
   StageOptions options{.partition_by = partition_by, .target_file_size = target_size * 2};
   StagedFiles staged = TRY(StageRows(log, session, rows, state.schema, options, stop));

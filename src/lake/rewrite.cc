@@ -19,7 +19,7 @@ constexpr const char* kFile = "__millrace_file";
 class Rewrite {
  public:
   Rewrite(TableLog& log, const TableState& base, const RewriteRequest& request)
-      : request_(request), base_(base), folder_(log.context().storage.Uri(log.folder())) {
+      : request_(request), base_(base), folder_{log.context().storage, log.folder()} {
     for (const std::string& name : request.incoming_columns) incoming_.insert(ToLower(name));
     for (const auto& [key, add] : base.files) {
       files_.push_back(ToDataFile(add));
@@ -141,7 +141,7 @@ class Rewrite {
 
   const RewriteRequest& request_;
   const TableState& base_;
-  const std::string folder_;
+  const TableFolder folder_;
   std::set<std::string> incoming_;  // column names in lower case
   std::vector<DataFile> files_;
   std::vector<const AddFile*> adds_;  // of the same index

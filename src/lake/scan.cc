@@ -45,7 +45,7 @@ std::string PartitionLiteral(const DataFile& file, const Column& column) {
   return "CAST(" + literal + " AS " + column.type.ToSql() + ")";
 }
 
-std::string Uris(const std::vector<const DataFile*>& files, const std::string& folder) {
+std::string Uris(const std::vector<const DataFile*>& files, const TableFolder& folder) {
   std::vector<std::string> uris;
   for (const DataFile* file : files) {
     uris.push_back(SqlLiteral(WithoutPatterns(FileUri(*file, folder))));
@@ -80,7 +80,7 @@ std::string ReadLazily(const std::string& read, const std::vector<Column>& colum
 }
 
 std::string ReadParquet(const std::vector<const DataFile*>& files,
-                        const std::vector<Column>& columns, const std::string& folder,
+                        const std::vector<Column>& columns, const TableFolder& folder,
                         bool with_file) {
   std::string read = "read_parquet(" + Uris(files, folder);
   if (with_file) read += std::string(", filename = '") + kFileColumn + "'";
@@ -93,7 +93,7 @@ struct Scan {
   const std::vector<DataFile>& files;
   const Schema& schema;
   const std::vector<std::string>& partition_by;
-  const std::string& folder;
+  const TableFolder& folder;
   const std::string& file_column;
 
   std::vector<Column> StoredColumns() const {
@@ -164,12 +164,13 @@ struct Scan {
 
 }  // namespace
 
-std::string FileUri(const DataFile& file, const std::string& folder) {
-  return IsAbsolute(file.path) ? file.path : folder + "/" + file.path;
+std::string FileUri(const DataFile& file, const TableFolder& folder) {
+  return IsAbsolute(file.path) ? file.path
+                               : folder.storage.ReadUri(folder.path + "/" + file.path);
 }
 
 Sql ScanFiles(const std::vector<DataFile>& files, const Schema& schema,
-              const std::vector<std::string>& partition_by, const std::string& folder,
+              const std::vector<std::string>& partition_by, const TableFolder& folder,
               const std::string& file_column) {
   Scan scan{files, schema, partition_by, folder, file_column};
   if (files.empty()) return {scan.Nothing()};

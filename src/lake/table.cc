@@ -87,7 +87,7 @@ class DeltaTable final : public Table {
   Result<Sql> Scan(Session& session, const Snapshot& snapshot) override {
     TRY(log_.context().reach.Refresh());
     if (snapshot.foreign_features) return session.ForeignDelta(Uri(), snapshot.version);
-    return ScanFiles(snapshot.files, snapshot.schema, snapshot.partition_by, Uri());
+    return ScanFiles(snapshot.files, snapshot.schema, snapshot.partition_by, Folder());
   }
 
   Result<Sql> ScanChanges(Session& /*session*/, int64_t after, int64_t upto) override {
@@ -111,7 +111,7 @@ class DeltaTable final : public Table {
     if (end->ToSnapshot().foreign_features) {
       return NotIncremental(after, "it has deletion vectors or column mapping");
     }
-    return ScanFiles(files, end->schema, end->metadata.partition_by, Uri());
+    return ScanFiles(files, end->schema, end->metadata.partition_by, Folder());
   }
 
   Result<std::unique_ptr<TableWrite>> Write(const WriteOptions& options) override {
@@ -137,6 +137,8 @@ class DeltaTable final : public Table {
   }
 
  private:
+  TableFolder Folder() const { return {log_.context().storage, log_.folder()}; }
+
   Status NotIncremental(int64_t after, const std::string& why) const {
     return Invalid("the rows of " + log_.label() + " since version " + std::to_string(after) +
                        " cannot be told from the others: " + why,

@@ -186,15 +186,22 @@ Result<FileInfo> TableLog::CatchUp(TableState& state, FileInfo last) {
   }
 }
 
+// Looked at twice. Listings and looks at one file may tell its time to another precision.
+static bool IsSame(const FileInfo& a, const FileInfo& b) {
+  bool by_etag = !a.etag.empty() && !b.etag.empty();
+  return a.size == b.size && (by_etag ? a.etag == b.etag : a.modified == b.modified);
+}
+
 // nullptr: the files are no longer those that the state was read from.
 Result<TableStatePtr> TableLog::LatestFromCache(const StateCache::Known& known) {
   Storage& storage = context_.storage;
-  Result<FileInfo> entry = storage.Stat(EntryPath(known.state->version));
-  if (!entry.ok() || entry->size != known.entry.size || entry->modified != known.entry.modified) {
+  std::string newest = EntryPath(known.state->version), next = EntryPath(known.state->version + 1);
+  std::vector<FileInfo> there = TRY(storage.Find({newest, next}));
+  if (there.empty() || there.front().path != newest || !IsSame(there.front(), known.entry)) {
     context_.cache.Forget(folder_);
     return TableStatePtr();
   }
-  if (!storage.Stat(EntryPath(known.state->version + 1)).ok()) return known.state;
+  if (there.size() == 1) return known.state;
   auto state = std::make_shared<TableState>(*known.state);
   FileInfo last = TRY(CatchUp(*state, known.entry));
   TRY(CheckReadable(state->protocol).In("table " + label_));
@@ -202,10 +209,8 @@ Result<TableStatePtr> TableLog::LatestFromCache(const StateCache::Known& known) 
   return TableStatePtr(state);
 }
 
-Result<TableStatePtr> TableLog::LatestFromFiles() {
-  Listing listing = TRY(List());
+Result<TableStatePtr> TableLog::LatestFromFiles(const Listing& listing) {
   int64_t newest = listing.Newest();
-  if (newest < 0) return Gone();
   auto state = std::make_shared<TableState>(TRY(Replay(listing, newest)));
   FileInfo last;
   if (auto entry = listing.entries.find(newest); entry != listing.entries.end()) {
@@ -224,7 +229,9 @@ Result<TableStatePtr> TableLog::Latest() {
     TableStatePtr state = TRY(LatestFromCache(*known));
     if (state) return state;
   }
-  Result<TableStatePtr> state = LatestFromFiles();
+  Listing listing = TRY(List());
+  if (listing.Newest() < 0) return Gone();
+  Result<TableStatePtr> state = LatestFromFiles(listing);
   if (state.code() != Code::kNotFound || TRY(List()).Newest() < 0) return state;
   // A file went while it was read, as when another tool cleans the log. Whoever took this for "no
   // table" would begin a second log.

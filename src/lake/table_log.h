@@ -80,7 +80,7 @@ class TableLog {
  private:
   struct Listing;
   Result<TableStatePtr> LatestFromCache(const StateCache::Known& known);
-  Result<TableStatePtr> LatestFromFiles();
+  Result<TableStatePtr> LatestFromFiles(const Listing& listing);
   Result<Listing> List();
   Result<TableState> Replay(const Listing& listing, int64_t upto);
   Result<TableState> ReplayFrom(const Listing& listing, int64_t checkpoint, int64_t upto);

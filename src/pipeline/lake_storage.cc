@@ -104,7 +104,11 @@ class Opener {
     std::string scheme = SchemeOf(path);
     if (scheme.empty()) return OpenLocalStorage(project_.Absolute(path));
     OpenedStorage opened =
-        TRY(TRY(Server(scheme))({path, state_folder_, project_.lake.create_buckets}, stop_));
+        TRY(TRY(Server(scheme))({.uri = path,
+                                 .local_folder = state_folder_,
+                                 .create = project_.lake.create_buckets,
+                                 .copies = project_.lake.copies.count},
+                                stop_));
     stores_.push_back(std::move(opened.store));
     return std::move(opened.storage);
   }

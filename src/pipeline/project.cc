@@ -55,6 +55,9 @@ Spec<LakeSettings> LakeSpec() {
              "reached by default.")
       .Field("create_buckets", &LakeSettings::create_buckets,
              "Make a bucket that is missing with the first write to it.")
+      .Field("copies", &LakeSettings::copies,
+             "Most disk, for each place on a server, that copies of files just written may take on "
+             "this machine while the program runs: the tasks after read those.")
       .Group("retention", &LakeSettings::retention, RetentionSpec(),
              "How long earlier versions, landed files and rejects are kept.")
       .Short("path")

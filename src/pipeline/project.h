@@ -28,6 +28,7 @@ struct LakeSettings {
   std::map<std::string, std::string> layers;  // those that live elsewhere: name → as path
   std::string connection;                     // for the places on a server
   bool create_buckets = false;
+  Bytes copies{int64_t{1} << 30};  // of files just written, on this machine; each place on a server
   RetentionSettings retention;
 };
 struct StoreSettings {

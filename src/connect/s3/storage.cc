@@ -28,7 +28,7 @@ Result<Registry::OpenStorage> OpenStorages(const ServerConfig& config) {
         while (at.key.ends_with('/')) at.key.pop_back();
         OpenedStorage opened;
         opened.storage =
-            OpenS3Storage(client, {at.bucket, at.key, place.local_folder, place.create}, stop);
+            OpenS3Storage(client, {at.bucket, at.key, place.local_folder, place.create, place.copies}, stop);
         // With a slash: s3://a is not to mean s3://ab, too.
         std::string scope = opened.storage->Uri("") + "/";
         opened.store = [client, scope, stop] { return StoreOf(*client, scope, stop); };

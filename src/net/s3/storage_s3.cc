@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <mutex>
 
 #include "base/failpoint.h"
@@ -14,6 +15,8 @@ namespace millrace {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int kFound = 10;  // objects of a listing that looks for a few
 
 // Stopped when one of the two is.
 class EitherStop {
@@ -41,7 +44,8 @@ class S3Storage final : public Storage {
         locks_(OpenLocalStorage(options.local_folder + "/locks")),
         scratch_(fs::absolute(options.local_folder).lexically_normal().string() + "/staging",
                  "s3-" + Sha256Hex(Uri("")).substr(0, 16) + "-"),
-        stop_(std::move(stop)) {}
+        stop_(std::move(stop)),
+        most_copied_(options.copies) {}
 
   std::string Uri(std::string_view path) const override {
     std::string uri = "s3://" + bucket_ + "/" + root_ + std::string(path);
@@ -51,6 +55,11 @@ class S3Storage final : public Storage {
 
   std::string WriteUri(std::string_view path) const override {
     return path.empty() ? scratch_.path() : scratch_.path() + "/" + std::string(path);
+  }
+
+  std::string ReadUri(std::string_view path) const override {
+    std::lock_guard lock(mutex_);
+    return copies_.contains(path) ? WriteUri(path) : Uri(path);
   }
 
   Result<std::string> Read(std::string_view path, int64_t max_bytes) override {
@@ -114,6 +123,28 @@ class S3Storage final : public Storage {
     return FileInfo{std::string(path), info.size, info.modified, info.etag, info.Sha256()};
   }
 
+  // By one listing from just before the first of them.
+  Result<std::vector<FileInfo>> Find(const std::vector<std::string>& paths) override {
+    std::vector<FileInfo> files;
+    if (paths.empty()) return files;
+    std::string first = TRY(Key(paths.front())), last = TRY(Key(paths.back()));
+    S3Query query{.prefix = first.substr(0, first.rfind('/') + 1),
+                  .start_after = first.substr(0, first.size() - 1),
+                  .page = kFound};
+    auto take = [&](S3Page page) -> Status {
+      for (S3Object& object : page.objects) {
+        if (object.key > last) return {Code::kExhausted, "past the last"};
+        std::string path = object.key.substr(root_.size());
+        if (std::ranges::find(paths, path) != paths.end())
+          files.push_back({std::move(path), object.size, object.modified, std::move(object.etag)});
+      }
+      return Status::Ok();
+    };
+    Status listed = client_->List(bucket_, query, take, stop_);
+    if (listed.code() != Code::kExhausted) TRY(IfThere(std::move(listed)));
+    return files;
+  }
+
   Result<std::vector<FileInfo>> List(std::string_view folder) override {
     std::vector<FileInfo> files;
     auto take = [&](S3Page page) -> Status {
@@ -146,6 +177,7 @@ class S3Storage final : public Storage {
   Status Rename(std::string_view from, std::string_view to) override {
     std::string source = TRY(Key(from)), target = TRY(Key(to));
     if (source == target) return Status::Ok();
+    RemoveCopy(from);
     S3Info info = TRY(client_->Head(bucket_, source, stop_));
     TRY(client_->Copy(bucket_, info, bucket_, target, stop_));
     return client_->Delete(bucket_, source, stop_);
@@ -153,8 +185,7 @@ class S3Storage final : public Storage {
 
   Status Remove(std::string_view path) override {
     std::string key = TRY(Key(path));
-    std::error_code ignored;  // it may not have been uploaded yet
-    fs::remove(WriteUri(path), ignored);
+    RemoveCopy(path);
     return client_->Delete(bucket_, key, stop_);
   }
 
@@ -175,8 +206,7 @@ class S3Storage final : public Storage {
     auto upload = [&](size_t i, std::stop_token stop) -> Status {
       std::string local = WriteUri(paths[i]);
       TRY(client_->PutFile(bucket_, TRY(Key(paths[i])), local, {}, stop));
-      std::error_code ignored;  // it goes with the folder
-      fs::remove(local, ignored);
+      KeepCopy(paths[i], local);
       return Status::Ok();
     };
     return client_->ForEach(paths.size(), upload, stop_);
@@ -206,6 +236,29 @@ class S3Storage final : public Storage {
   // A bucket that is made with the first write holds nothing before.
   Status IfThere(Status listed) const {
     return create_bucket_ && listed.code() == Code::kNotFound ? Status::Ok() : listed;
+  }
+
+  void KeepCopy(const std::string& path, const std::string& local) {
+    std::error_code error;
+    auto size = static_cast<int64_t>(fs::file_size(local, error));
+    std::lock_guard lock(mutex_);
+    if (!error && copied_ + size <= most_copied_) {
+      copied_ += size;
+      copies_[path] = size;
+    } else {
+      fs::remove(local, error);
+    }
+  }
+
+  // Whatever of it is here, also before it was uploaded.
+  void RemoveCopy(std::string_view path) {
+    std::lock_guard lock(mutex_);
+    if (auto copy = copies_.find(path); copy != copies_.end()) {
+      copied_ -= copy->second;
+      copies_.erase(copy);
+    }
+    std::error_code ignored;  // it goes with the folder
+    fs::remove(WriteUri(path), ignored);
   }
 
   Status NeedBucket() {
@@ -241,7 +294,10 @@ class S3Storage final : public Storage {
   const std::unique_ptr<Storage> locks_;
   ScratchFolder scratch_;
   const std::stop_token stop_;
-  std::mutex mutex_;  // of what follows
+  const int64_t most_copied_;
+  mutable std::mutex mutex_;  // of what follows
+  std::map<std::string, int64_t, std::less<>> copies_;  // bytes by path
+  int64_t copied_ = 0;
   bool scratch_made_ = false, bucket_is_there_ = false, conditions_hold_ = false;
 };
 

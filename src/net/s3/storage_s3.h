@@ -4,7 +4,8 @@
 // refused (S3Client::SupportsConditionalPut). Rename is a copy by the server and a delete: a kill
 // between them leaves both, never neither. There are no folders: making one and removing empty ones
 // does nothing. What an engine writes goes into a folder of this machine first; Sync uploads it,
-// its SHA-256 verified, and takes it away there. TryLock locks a file of this machine, as the
+// its SHA-256 verified. There it stays as a copy to read from, within a limit, until this process
+// ends. TryLock locks a file of this machine, as the
 // interface promises no more; writers on other machines meet at PutIfAbsent.
 #pragma once
 
@@ -22,6 +23,7 @@ struct S3StorageOptions {
   std::string prefix;         // without a slash at its end; empty: the whole bucket
   std::string local_folder;   // of this machine, for locks and files on their way; made when needed
   bool create_bucket = false;  // at the first write, when it is missing
+  int64_t copies = 0;          // bytes of written files that may stay on this machine
 };
 
 // `stop` ends every call, within a second, with kCanceled.
