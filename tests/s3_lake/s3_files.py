@@ -171,6 +171,35 @@ def test_from_bucket_to_bucket(world):
     equal([row[0] for row in csv.reader(here.outcome()["report"].splitlines())][1:],
           [f"2024-01-{day:02}" for day in (1, 2, 3)], "days of the report")
     equal(here.left_behind(), [], "files on their way")
+    # All anew: nothing lands twice, and one export takes the place of two.
+    before = here.outcome()
+    here.run("--full-refresh").ok()
+    equal(here.outcome(), before, "after a full refresh")
+    equal(len(visible(here.disk("out", "exports"))), 1, "exports after a full refresh")
+
+
+def test_an_address_says_which_connector(world):
+    """`file` serves folders here and buckets there."""
+    here = Buckets(world, PIPELINE.replace("{s3: {connection", "{file: {connection"))
+    here.put(1)
+    here.run().ok()
+    equal(here.outcome(), wanted(world, (1,)), "all of it")
+
+
+def test_from_a_bucket_into_a_folder(world):
+    text = PIPELINE.split("  - name: report")[0]
+    here = Buckets(world, text)
+    here.put(1)
+    here.put(2, known=False)
+    with open(f"{here.folder}/millrace.yml", encoding="utf-8") as file:
+        settings = json.load(file)
+    settings["lake"] = "lake"
+    here.write("millrace.yml", json.dumps(settings))
+    here.run().ok()
+    for day in (1, 2):
+        equal(sha256(f"{here.folder}/lake/landing/orders/{day}.csv"), sha256(here.disk("source", f"in/{day}.csv")), day)
+    equal(len(here.rows("bronze.orders")), 400, "rows")
+    equal(here.left_behind(), [], "files on their way")
 
 
 def test_two_of_one_name_are_refused(world):

@@ -29,7 +29,7 @@ FetchedFiles::FetchedFiles(const std::string& state_folder, const std::string& i
     : folder_(state_folder + "/staging", "fetched-" + Sha256Hex(id).substr(0, 16) + "-") {}
 
 Status FetchedFiles::Get(const std::vector<Wanted>& files, size_t at_once, std::stop_token stop) {
-  folder_.Sweep();
+  std::call_once(swept_, [this] { folder_.Sweep(); });
   auto fetch = [&](size_t i, std::stop_token stopped) -> Status {
     FoundFile& file = *files[i].file;
     // A folder each: the name of the file tells its format.

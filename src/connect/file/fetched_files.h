@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ class FetchedFiles {
 
  private:
   ScratchFolder folder_;
+  std::once_flag swept_;
   std::atomic<int64_t> count_ = 0;
 };
 

@@ -42,7 +42,7 @@ class S3Storage final : public Storage {
         root_(options.prefix.empty() ? "" : options.prefix + "/"),
         create_bucket_(options.create_bucket),
         locks_(OpenLocalStorage(options.local_folder + "/locks")),
-        scratch_(fs::absolute(options.local_folder).lexically_normal().string() + "/staging",
+        scratch_(OpenLocalStorage(options.local_folder + "/staging")->Uri(""),
                  "s3-" + Sha256Hex(Uri("")).substr(0, 16) + "-"),
         stop_(std::move(stop)),
         most_copied_(options.copies) {}
