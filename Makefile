@@ -5,7 +5,7 @@ PRESET ?= asan-ubsan
 JOBS   ?= $(shell nproc)
 FLIGHTS = examples/flights
 
-.PHONY: all help setup run test test-long bench sanitize coverage clean-machine-test install clean
+.PHONY: all help setup run medallion test test-long bench sanitize coverage clean-machine-test install clean
 
 all: $(BUILD)/build.ninja  ## builds build/millrace and the tests
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -27,6 +27,10 @@ $(BUILD)/millrace: $(BUILD)/build.ninja
 
 run: $(BUILD)/millrace  ## from nothing to tables: installs, builds, runs examples/flights
 	@tools/run-flights $(BUILD)/millrace $(FLIGHTS)
+
+medallion: $(BUILD)/millrace  ## the same layers in buckets: starts an S3 server, runs examples/medallion on it
+	@tests/services/s3_server.py install >/dev/null
+	@tools/run-medallion $(BUILD)/millrace
 
 test:  ## installs, builds, runs all tests in their short form
 	@tools/setup test

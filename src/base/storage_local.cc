@@ -13,6 +13,7 @@
 
 #include "base/descriptor.h"
 #include "base/failpoint.h"
+#include "base/file_copy.h"
 #include "base/hash.h"
 #include "base/storage.h"
 #include "base/text.h"
@@ -75,6 +76,24 @@ int RenameUnlessThere(const std::string& from, const std::string& to) {
 
 Time ModifiedAt(const struct stat& info) {
   return Time(std::chrono::seconds(info.st_mtim.tv_sec) + Micros(info.st_mtim.tv_nsec / 1000));
+}
+
+// `to` must not exist. kUnavailable when the SHA-256 is another.
+Status CopyVerified(const std::string& from, const std::string& to, const std::string& sha256,
+                    std::stop_token stop) {
+  Copied copied = TRY(CopyFile(from, to, std::move(stop)));
+  if (copied.sha256 == sha256) return Status::Ok();
+  return {Code::kUnavailable, from + " has SHA-256 " + copied.sha256 + ", not " + sha256};
+}
+
+// Gives `aside` the name `to`, whatever had it; it is gone when that fails.
+Status Place(const std::string& aside, const std::string& to, Status status) {
+  if (status.ok() && ::rename(aside.c_str(), to.c_str()) != 0) {
+    status = FromErrno("cannot write " + to, errno);
+  }
+  // Two names of one file are left as they are by a rename.
+  ::unlink(aside.c_str());
+  return status;
 }
 
 class FileLock final : public StorageLock {
@@ -148,6 +167,36 @@ class LocalStorage final : public Storage {
       return FromErrno("cannot write " + full, error);
     }
     return SyncFolder(ParentOf(full));
+  }
+
+  Status PutFile(std::string_view path, const std::string& local, const std::string& sha256,
+                 std::stop_token stop) override {
+    std::string full = TRY(Full(path));
+    TRY(MakeFolders(ParentOf(full)));
+    std::string aside = AsideOf(full);
+    TRY(Place(aside, full, CopyVerified(local, aside, sha256, std::move(stop))));
+    return SyncFolder(ParentOf(full));
+  }
+
+  Status GetFile(std::string_view path, const std::string& local, const std::string& sha256,
+                 std::stop_token stop) override {
+    std::string aside = AsideOf(local);
+    return Place(aside, local, CopyVerified(TRY(Full(path)), aside, sha256, std::move(stop)));
+  }
+
+  // A second name of the same file, where the file system has that: no content is written.
+  Status Copy(std::string_view from, std::string_view to, std::stop_token stop) override {
+    std::string source = TRY(Full(from)), target = TRY(Full(to));
+    TRY(MakeFolders(ParentOf(target)));
+    std::string aside = AsideOf(target);
+    Status status;
+    if (::link(source.c_str(), aside.c_str()) != 0) {
+      bool cannot = errno == EPERM || errno == ENOTSUP || errno == EMLINK || errno == EXDEV;
+      status = cannot ? CopyFile(source, aside, std::move(stop)).status()
+                      : FromErrno("cannot copy " + source, errno);
+    }
+    TRY(Place(aside, target, std::move(status)));
+    return SyncFolder(ParentOf(target));
   }
 
   Result<FileInfo> Stat(std::string_view path) override {
@@ -245,10 +294,13 @@ class LocalStorage final : public Storage {
 
   // Beside its target, so that the rename stays within one file system; hidden, so that no reader
   // takes it.
+  static std::string AsideOf(const std::string& full) {
+    return ParentOf(full) + "/." + full.substr(full.rfind('/') + 1) + "." + NewUuid() + ".tmp";
+  }
+
   static Result<std::string> WriteAside(const std::string& full, std::string_view bytes) {
-    std::string folder = ParentOf(full);
-    TRY(MakeFolders(folder));
-    std::string aside = folder + "/." + full.substr(full.rfind('/') + 1) + "." + NewUuid() + ".tmp";
+    TRY(MakeFolders(ParentOf(full)));
+    std::string aside = AsideOf(full);
     if (Status status = WriteDurably(aside, bytes); !status.ok()) {
       ::unlink(aside.c_str());
       return status;

@@ -18,6 +18,10 @@ class MountedStorage final : public Storage {
     Place at = Find(path);
     return at.storage->Uri(at.path);
   }
+  std::string WriteUri(std::string_view path) const override {
+    Place at = Find(path);
+    return at.storage->WriteUri(at.path);
+  }
   Result<std::string> Read(std::string_view path, int64_t max_bytes) override {
     Place at = Find(path);
     return at.storage->Read(at.path, max_bytes);
@@ -29,6 +33,32 @@ class MountedStorage final : public Storage {
   Status PutIfAbsent(std::string_view path, std::string_view bytes) override {
     Place at = Find(path);
     return at.storage->PutIfAbsent(at.path, bytes);
+  }
+  Status PutFile(std::string_view path, const std::string& local, const std::string& sha256,
+                 std::stop_token stop) override {
+    Place at = Find(path);
+    return at.storage->PutFile(at.path, local, sha256, std::move(stop));
+  }
+  Status GetFile(std::string_view path, const std::string& local, const std::string& sha256,
+                 std::stop_token stop) override {
+    Place at = Find(path);
+    return at.storage->GetFile(at.path, local, sha256, std::move(stop));
+  }
+  Status Copy(std::string_view from, std::string_view to, std::stop_token stop) override {
+    Place a = Find(from), b = Find(to);
+    if (a.storage != b.storage)
+      return Invalid("cannot copy " + Uri(from) + " to another storage, " + Uri(to));
+    return a.storage->Copy(a.path, b.path, std::move(stop));
+  }
+  Result<bool> CopyFrom(const ServerFile& from, std::string_view to,
+                        std::stop_token stop) override {
+    Place at = Find(to);
+    return at.storage->CopyFrom(from, at.path, std::move(stop));
+  }
+  size_t AtOnce() const override {
+    size_t most = rest_->AtOnce();
+    for (const auto& [name, mount] : mounts_) most = std::max(most, mount->AtOnce());
+    return most;
   }
   Result<FileInfo> Stat(std::string_view path) override {
     Place at = Find(path);
@@ -93,6 +123,10 @@ class MountedStorage final : public Storage {
     }
     for (const auto& [storage, own] : by_storage) TRY(storage->Sync(own));
     return Status::Ok();
+  }
+  Status RemoveUnfinished(std::string_view prefix, Time before) override {
+    Place at = Find(prefix);
+    return at.storage->RemoveUnfinished(at.path, before);
   }
 
  private:

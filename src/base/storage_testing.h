@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/storage.h"
 
 namespace millrace {
@@ -31,6 +34,15 @@ inline std::string NameOf(const testing::TestParamInfo<StorageKind>& kind) {
 
 class StorageTest : public testing::TestWithParam<StorageKind> {
  protected:
+  ~StorageTest() override { std::filesystem::remove_all(local_); }
+
+  std::string LocalFile(const std::string& name, const std::string& bytes) {
+    std::filesystem::create_directories(local_);
+    std::ofstream(local_ + "/" + name, std::ios::binary) << bytes;
+    return local_ + "/" + name;
+  }
+
+  const std::string local_ = testing::TempDir() + "storage_" + NewUuid();
   std::unique_ptr<StorageWorld> world_ = GetParam().make();
   Storage* const storage_ = world_->storage.get();
 };
@@ -109,6 +121,50 @@ TEST_P(StorageTest, RemovesAndRenames) {
   EXPECT_TRUE(storage_->Remove("t/y/2").ok()) << "absent is removed";
   EXPECT_TRUE(storage_->RemoveEmptyFolders("t").ok());
   EXPECT_TRUE(storage_->Folders("")->empty());
+}
+
+TEST_P(StorageTest, MovesFiles) {
+  std::string bytes(100'000, 'x'), sha256 = Sha256Hex(bytes);
+  std::string local = LocalFile("up", bytes), back = local + ".back";
+  ASSERT_TRUE(storage_->PutFile("f/a b.bin", local, sha256, {}).ok());
+  Status other = storage_->PutFile("f/a b.bin", local, Sha256Hex("y"), {});
+  EXPECT_EQ(other.code(), Code::kUnavailable) << other.ToString();
+  EXPECT_EQ(storage_->PutFile("f/2", local + ".none", sha256, {}).code(), Code::kNotFound);
+  EXPECT_EQ(storage_->List("f")->size(), 1u) << "nothing is left aside";
+  EXPECT_EQ(*storage_->Read("f/a b.bin"), bytes);
+  FileInfo info = *storage_->Stat("f/a b.bin");
+  EXPECT_TRUE(info.sha256 == sha256 || info.etag.empty());
+
+  ASSERT_TRUE(storage_->GetFile("f/a b.bin", back, sha256, {}).ok());
+  EXPECT_EQ(std::filesystem::file_size(back), bytes.size());
+  std::filesystem::remove(back);
+  EXPECT_EQ(storage_->GetFile("f/a b.bin", back, Sha256Hex("y"), {}).code(), Code::kUnavailable);
+  EXPECT_EQ(storage_->GetFile("f/none", back, sha256, {}).code(), Code::kNotFound);
+  EXPECT_FALSE(std::filesystem::exists(back));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(storage_->PutFile("f/3", local, sha256, stop.get_token()).code(), Code::kCanceled);
+  EXPECT_EQ(storage_->Stat("f/3").code(), Code::kNotFound);
+}
+
+TEST_P(StorageTest, CopiesByItself) {
+  std::string local = LocalFile("up", "one");
+  ASSERT_TRUE(storage_->PutFile("a", local, Sha256Hex("one"), {}).ok());
+  ASSERT_TRUE(storage_->Put("t/b", "two").ok());
+  for (int times = 0; times < 2; ++times) {
+    ASSERT_TRUE(storage_->Copy("a", "t/b", {}).ok());
+    EXPECT_EQ(*storage_->Read("t/b"), "one");
+    EXPECT_EQ(storage_->List("")->size(), 2u) << "nothing is left aside";
+  }
+  FileInfo one = *storage_->Stat("a"), other = *storage_->Stat("t/b");
+  EXPECT_EQ(one.sha256, other.sha256);
+  EXPECT_EQ(one.etag, other.etag);
+  EXPECT_TRUE(one.modified == other.modified || !one.etag.empty()) << "its time is kept";
+  ASSERT_TRUE(storage_->Put("a", "three").ok());
+  EXPECT_EQ(*storage_->Read("t/b"), "one") << "a put replaces, it does not change";
+  EXPECT_EQ(storage_->Copy("none", "t/c", {}).code(), Code::kNotFound);
+  ServerFile elsewhere{.server = "http://other:1", .bucket = "b", .key = "k"};
+  EXPECT_FALSE(*storage_->CopyFrom(elsewhere, "t/d", {}));
 }
 
 TEST_P(StorageTest, LocksAreSharedOrAlone) {

@@ -41,7 +41,8 @@ Result<int> Examine(Invocation& invocation) {
     findings.push_back(
         {Finding::Level::kOk, "project",
          project.folder + (project.file.empty() ? " (no millrace.yml: defaults)" : ""), ""});
-    Append(findings, ExamineFolder("lake", project.Absolute(project.lake.path), invocation.env));
+    if (project.lake.path.find("://") == std::string::npos)
+      Append(findings, ExamineFolder("lake", project.Absolute(project.lake.path), invocation.env));
     Append(findings, ExamineFolder("state", here.state_folder(), invocation.env));
     Append(findings, ExamineEngine(here));
     Append(findings, ExamineLake(here));

@@ -1,6 +1,7 @@
 #include "cli/signals.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,6 +10,11 @@
 namespace millrace {
 
 namespace {
+
+// Whoever works stops within a second. Only a library that waits for a server, without asking
+// anybody, does not: then the program ends as it stands, which is as safe as being killed.
+constexpr int kPatience = 1500;  // ms
+constexpr char kLeft[] = "what is being read does not answer: left as it stands\n";
 
 // A handler reaches only what is global.
 std::atomic<int> caught_signal{0};
@@ -32,7 +38,12 @@ Signals::Signals() {
     char byte = 0;
     while (read(wake_[0], &byte, 1) < 0) {
     }
-    if (byte == 1) source_.request_stop();
+    if (byte == 0) return;
+    source_.request_stop();
+    pollfd ended = {.fd = wake_[0], .events = POLLIN};
+    if (poll(&ended, 1, kPatience) != 0) return;
+    [[maybe_unused]] ssize_t written = write(STDERR_FILENO, kLeft, sizeof kLeft - 1);
+    _exit(128 + caught_signal.load());
   });
   struct sigaction action = {};
   action.sa_handler = OnSignal;

@@ -1,4 +1,5 @@
-// Ctrl-C and kill: the first asks to stop, the second ends the program at once.
+// Ctrl-C and kill: the first asks to stop, the second ends the program at once; so does the time
+// when nobody answers the first.
 #pragma once
 
 #include <stop_token>

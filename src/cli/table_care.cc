@@ -94,15 +94,18 @@ Result<int> Compact(Invocation& invocation, const std::string& name, bool all) {
   return kExitDone;
 }
 
+constexpr Micros kRetention = std::chrono::days(7);
+
 struct VacuumArguments {
-  std::string table, retention = "7d";
+  std::string table, retention;
   bool all = false, dry_run = false;
 };
 
 Result<int> Vacuum(Invocation& invocation, const VacuumArguments& arguments) {
-  Result<Micros> retention = ParseDuration(arguments.retention);
-  if (!retention.ok()) return retention.status().In("--retention");
   std::unique_ptr<Workspace> workspace = TRY(Workspace::Open(invocation));
+  Result<Micros> retention = workspace->project().lake.retention.versions.value_or(kRetention);
+  if (!arguments.retention.empty()) retention = ParseDuration(arguments.retention);
+  if (!retention.ok()) return retention.status().In("--retention");
   for (const std::string& each : TRY(Chosen(*workspace, arguments.table, arguments.all))) {
     std::unique_ptr<Table> table = TRY(FindTable(*workspace, each));
     VacuumResult result =
@@ -166,7 +169,8 @@ Action DeclareVacuum(Options& options) {
   auto given = std::make_shared<VacuumArguments>();
   options.Argument("TABLE", &given->table, "layer.table", Options::Need::kOptional);
   options.Flag("--all", &given->all, "Every table of the lake");
-  options.Value("--retention", "TIME", &given->retention, "Keep what versions of this time need");
+  options.Value("--retention", "TIME", &given->retention,
+                "Keep what versions of this time need. Default: lake.retention.versions, else 7d");
   options.Flag("--dry-run", &given->dry_run, "Only list what would go");
   options.Note("Versions older than the retention can no longer be read or restored afterwards.");
   options.Example("millrace tables vacuum --all --dry-run", "what would go");

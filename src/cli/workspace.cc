@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/program.h"
+#include "pipeline/lake_storage.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace millrace {
@@ -31,6 +32,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Open(Invocation& invocation) {
   RegisterAll(workspace->registry_);
   workspace->connections_ =
       Connections(workspace->project_.connections, workspace->registry_, diagnostics);
+  CheckLake(workspace->project_, workspace->registry_, workspace->connections_, diagnostics);
   TRY(diagnostics.ToStatus());
   for (const Diagnostic& warning : diagnostics.Sorted()) {
     invocation.terminal.PrintError(FormatDiagnostic(warning) + "\n");
@@ -48,7 +50,10 @@ Workspace::~Workspace() {
 }
 
 Result<Lake*> Workspace::lake() {
-  if (!lake_) lake_ = TRY(OpenLake(project_.Absolute(project_.lake.path), env(), *TRY(engine())));
+  if (lake_) return lake_.get();
+  LakeStorage storage =
+      TRY(OpenLakeStorage(project_, registry_, connections_, state_folder(), stop()));
+  lake_ = OpenLake(std::move(storage), env(), *TRY(engine()));
   return lake_.get();
 }
 

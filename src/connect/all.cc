@@ -2,6 +2,7 @@
 #include "connect/landing/landing.h"
 #include "connect/registry.h"
 #include "connect/rest/rest.h"
+#include "connect/s3/s3.h"
 #include "connect/table/table.h"
 
 namespace millrace {
@@ -10,6 +11,7 @@ void RegisterAll(Registry& registry) {
   file::Register(registry);
   landing::Register(registry);
   rest::Register(registry);
+  s3::Register(registry);
   table::Register(registry);
 }
 

@@ -51,6 +51,17 @@ struct SinkTraits {
   std::vector<ColumnUse> columns;
 };
 
+// Where a lake, or a layer of it, lives.
+struct StoragePlace {
+  std::string uri;           // "s3://bucket/prefix"
+  std::string local_folder;  // of this machine, for locks and files on their way
+  bool create = false;       // the bucket, with the first write, when it is missing
+};
+struct OpenedStorage {
+  std::unique_ptr<Storage> storage;
+  std::function<Result<ObjectStore>()> store;  // what an engine must know to read it, now
+};
+
 class Registry {
  public:
   using MakeSource = std::function<Result<std::unique_ptr<Source>>(ConnectContext&)>;
@@ -64,6 +75,8 @@ class Registry {
     MakeSink make;
     SinkTraits traits;
   };
+  // Opens one place after another on one server.
+  using OpenStorage = std::function<Result<OpenedStorage>(const StoragePlace&, std::stop_token)>;
   // "Test connection": what was found, in words, or what exactly is wrong.
   using TestConnection = std::function<Result<std::string>(std::stop_token)>;
 
@@ -76,6 +89,9 @@ class Registry {
     std::function<std::optional<ParsedSource>(const YamlNode&, Diagnostics&)> parse_source;
     std::function<std::optional<ParsedSink>(const YamlNode&, Diagnostics&)> parse_sink;
     std::function<std::optional<TestConnection>(const YamlNode&, Diagnostics&)> parse_connection;
+    // Of servers on which a lake can live, reached by a connection: "s3" of s3://…
+    std::string scheme;
+    std::function<Result<OpenStorage>(const YamlNode&)> open_storage;
   };
 
   template <class Config>
@@ -126,6 +142,18 @@ class Registry {
       return [config = *std::move(config), test](std::stop_token stop) {
         return test(config, stop);
       };
+    };
+  }
+  template <class Config>
+  void AddStorage(std::string name, std::string scheme, Spec<Config> spec,
+                  Result<OpenStorage> (*open)(const Config&)) {
+    Entry& entry = At(name);
+    entry.scheme = std::move(scheme);
+    entry.open_storage = [spec, open](const YamlNode& node) -> Result<OpenStorage> {
+      Diagnostics diagnostics;
+      std::optional<Config> config = spec.Parse(node, diagnostics);
+      if (!config) return diagnostics.ToStatus();
+      return open(*config);
     };
   }
   Entry& At(const std::string& name);  // makes it

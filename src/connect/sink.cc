@@ -15,7 +15,7 @@ Result<WriteCount> Sink::WriteFrom(Session& session, const Sql& rows, std::stop_
   }
 }
 
-Result<WriteCount> Sink::TakeFiles(const std::vector<std::string>& /*paths*/,
+Result<WriteCount> Sink::TakeFiles(const std::vector<OfferedFile>& /*files*/,
                                    std::stop_token /*stop*/) {
   return Invalid(Target() + " takes rows, not whole files",
                  "use `to: {landing: NAME}` to keep files as they came");

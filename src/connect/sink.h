@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "connect/source.h"
 #include "data/rows.h"
 #include "data/schema.h"
 #include "engine/engine.h"
@@ -38,6 +39,12 @@ struct WriteIntent {
       replaced_files;  // rows whose `_source_file` is one of these go (see WriteOptions)
 };
 
+// A file of a source that a sink may take whole. The source outlives it.
+struct OfferedFile {
+  SourceFile file;
+  Source* source = nullptr;  // null: the file is on this machine
+};
+
 // Destruction without Commit() discards what was written.
 class Sink {
  public:
@@ -61,7 +68,7 @@ class Sink {
   // False where the target is not a table of rows but takes files whole (landing): then TakeFiles
   // is called.
   virtual bool TakesRows() const { return true; }
-  virtual Result<WriteCount> TakeFiles(const std::vector<std::string>& paths, std::stop_token stop);
+  virtual Result<WriteCount> TakeFiles(const std::vector<OfferedFile>& files, std::stop_token stop);
 };
 
 }  // namespace millrace

@@ -1,5 +1,7 @@
 #include "connect/source.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 namespace millrace {
@@ -20,6 +22,10 @@ class SourceReader final : public RowReader {
 };
 
 }  // namespace
+
+LocalFile::~LocalFile() {
+  if (fetched_) ::unlink(path_.c_str());  // what stays goes with the folder it is in
+}
 
 std::unique_ptr<RowReader> ReadBySource(Source& source) {
   return std::make_unique<SourceReader>(source);

@@ -6,9 +6,11 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
+#include "base/storage.h"
 #include "data/rows.h"
 #include "data/schema.h"
 #include "engine/engine.h"
@@ -20,6 +22,22 @@ struct SourceFile {  // a file that a range covers
   int64_t size = 0;  // bytes
   Time modified;
   std::string sha256;  // "" where it was not computed
+};
+
+// A file on this machine; one that was fetched for its holder alone goes with it.
+class LocalFile {
+ public:
+  explicit LocalFile(std::string path, bool fetched = false)
+      : path_(std::move(path)), fetched_(fetched) {}
+  LocalFile(LocalFile&& other) noexcept
+      : path_(std::move(other.path_)), fetched_(std::exchange(other.fetched_, false)) {}
+  ~LocalFile();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  bool fetched_;
 };
 
 // What is known of a range beside its rows.
@@ -59,6 +77,14 @@ class Source {
   }
   // After Open.
   virtual SourceInfo Info() const { return {}; }
+  // Of a file that Info names, from any thread: where a server has it, or nullopt when it is on
+  // this machine; and the file itself, here.
+  virtual Result<std::optional<ServerFile>> OnServer(const SourceFile& /*file*/, std::stop_token) {
+    return std::optional<ServerFile>();
+  }
+  virtual Result<LocalFile> FetchFile(const SourceFile& file, std::stop_token) {
+    return LocalFile(file.path);
+  }
   // Without reading rows: for validation. nullopt when it cannot be known offline.
   virtual Result<std::optional<Schema>> Describe(Session& /*session*/, std::stop_token) {
     return std::optional<Schema>();

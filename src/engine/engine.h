@@ -139,6 +139,7 @@ struct ObjectStore {
   Secret secret_key;
   Secret session_token;
   std::string ca_file;  // PEM; empty: the system's certificates. One for all stores
+  bool operator==(const ObjectStore&) const = default;
 };
 
 enum class SessionUse {

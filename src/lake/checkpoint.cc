@@ -101,6 +101,7 @@ LogEntry ToEntry(const TableState& state, Time now) {
 
 Status ReadCheckpointFiles(const LogContext& context, const std::string& folder,
                            const std::vector<std::string>& files, LogEntry& into) {
+  TRY(context.reach.Refresh());
   std::unique_ptr<Session> session = TRY(context.engine.Open("checkpoint"));
   if (files.front().ends_with(".json")) {
     TRY(ReadJsonCheckpoint(context, files.front(), into));
@@ -134,8 +135,9 @@ Status WriteCheckpointFile(const LogContext& context, const std::string& folder,
   if (entry.domains.empty()) columns.erase("domainMetadata");
   Sql actions{"SELECT unnest(from_json(line, " + SqlLiteral(PrintJson(columns)) +
               ")) FROM actions"};
+  TRY(context.storage.MakeFolder(folder + "/_delta_log"));
   Result<int64_t> written =
-      session->WriteFile(actions, context.storage.Uri(aside), "parquet", {}, {});
+      session->WriteFile(actions, context.storage.WriteUri(aside), "parquet", {}, {});
   Status done = written.ok() ? context.storage.Sync({aside}) : written.status();
   if (done.ok()) done = context.storage.Rename(aside, log + name);
   if (!done.ok()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "lake/engine_reach.h"
 #include "lake/log_file_name.h"
 #include "lake/table.h"
 #include "lake/table_log.h"
@@ -19,11 +20,14 @@ bool IsPlainName(std::string_view name) {
 
 class DeltaLake final : public Lake {
  public:
-  DeltaLake(std::unique_ptr<Storage> storage, Env& env, Engine& engine)
-      : storage_(std::move(storage)), env_(env), engine_(engine) {}
+  DeltaLake(LakeStorage storage, Env& env, Engine& engine)
+      : storage_(std::move(storage.storage)),
+        env_(env),
+        engine_(engine),
+        reach_(std::move(storage.stores), engine) {}
 
   std::unique_ptr<Table> Open(const TableName& name) override {
-    return MakeDeltaTable({*storage_, engine_, env_.clock, cache_}, name);
+    return MakeDeltaTable({*storage_, engine_, env_.clock, cache_, reach_}, name);
   }
 
   Result<std::vector<TableName>> Tables() override {
@@ -56,6 +60,7 @@ class DeltaLake final : public Lake {
   Env& env_;
   Engine& engine_;
   StateCache cache_;
+  EngineReach reach_;
 };
 
 }  // namespace
@@ -71,16 +76,12 @@ Result<TableName> ParseTableName(std::string_view text) {
   return TableName{std::string(layer), std::string(table)};
 }
 
-Result<std::unique_ptr<Lake>> OpenLake(const std::string& root, Env& env, Engine& engine) {
-  if (root.find("://") != root.npos) {
-    return Invalid("the lake '" + root + "' is not a folder of this machine",
-                   "name a local folder");
-  }
-  return OpenLake(OpenLocalStorage(root), env, engine);
+std::unique_ptr<Lake> OpenLake(LakeStorage storage, Env& env, Engine& engine) {
+  return std::make_unique<DeltaLake>(std::move(storage), env, engine);
 }
 
-std::unique_ptr<Lake> OpenLake(std::unique_ptr<Storage> storage, Env& env, Engine& engine) {
-  return std::make_unique<DeltaLake>(std::move(storage), env, engine);
+std::unique_ptr<Lake> OpenLake(const std::string& folder, Env& env, Engine& engine) {
+  return OpenLake(LakeStorage{OpenLocalStorage(folder), nullptr}, env, engine);
 }
 
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -135,6 +136,10 @@ class Table {
   virtual Result<int64_t> Restore(const AsOf& as_of, Time now) = 0;  // the new version
   virtual Result<int64_t> Compact(Session& session, int64_t target_size, Time now,
                                   std::stop_token stop) = 0;
+  // Removes the rows whose `column`, a time, lies before `before`; how many. Earlier versions keep
+  // them until a vacuum.
+  virtual Result<int64_t> DeleteOlder(Session& session, const std::string& column, Time before,
+                                      Time now, std::stop_token stop) = 0;
   // Removes files that no version within `retention` needs, and leftovers of killed writers older
   // than it.
   virtual Result<VacuumResult> Vacuum(Micros retention, bool dry_run, Time now) = 0;
@@ -156,10 +161,18 @@ class Lake {
   virtual Storage& storage() = 0;  // the root: landing lives in it too, under "landing/"
 };
 
-// A lake in a local folder, made at the first write, or in any storage. The engine, which must
-// outlive the lake, reads and writes the log's checkpoints: a session is opened only when there is
-// one.
-Result<std::unique_ptr<Lake>> OpenLake(const std::string& root, Env& env, Engine& engine);
-std::unique_ptr<Lake> OpenLake(std::unique_ptr<Storage> storage, Env& env, Engine& engine);
+// Where a lake lives.
+struct LakeStorage {
+  std::unique_ptr<Storage> storage;
+  // What an engine must know to read it: each bucket it has, with keys that are valid now. Null for
+  // folders of this machine.
+  std::function<Result<std::vector<ObjectStore>>()> stores;
+};
+
+// The engine, which must outlive the lake, reads its files: a session is opened only when there is
+// a checkpoint.
+std::unique_ptr<Lake> OpenLake(LakeStorage storage, Env& env, Engine& engine);
+// In a folder of this machine, made at the first write.
+std::unique_ptr<Lake> OpenLake(const std::string& folder, Env& env, Engine& engine);
 
 }  // namespace millrace

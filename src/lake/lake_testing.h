@@ -21,7 +21,7 @@ class LakeTest : public testing::Test {
     folder_ = ::mkdtemp(pattern.data());
     engine_ = *OpenDuckDb(
         {.memory_limit = int64_t{512} << 20, .threads = 2, .spill_folder = folder_ + "/spill"});
-    lake_ = *OpenLake(folder_ + "/lake", env_, *engine_);
+    lake_ = OpenLake(folder_ + "/lake", env_, *engine_);
     session_ = *engine_->Open("test");
   }
   ~LakeTest() override {

@@ -1,5 +1,5 @@
-// What keeps a table in order: going back, making few files of many, removing files that nobody
-// needs.
+// What keeps a table in order: going back, making few files of many, removing rows and files
+// that nobody needs.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,9 @@ namespace millrace {
 Result<int64_t> RestoreTable(TableLog& log, const AsOf& as_of, Time now);
 Result<int64_t> CompactTable(TableLog& log, Session& session, int64_t target_size, Time now,
                              std::stop_token stop);
+// How many rows went.
+Result<int64_t> DeleteOlderRows(TableLog& log, Session& session, const std::string& column,
+                                Time before, Time now, std::stop_token stop);
 Result<VacuumResult> VacuumTable(TableLog& log, Micros retention, bool dry_run, Time now);
 
 }  // namespace millrace

@@ -1,6 +1,7 @@
 #include "lake/rewrite.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "base/hash.h"
@@ -59,11 +60,16 @@ class Rewrite {
     return Join(parts, " AND ");
   }
 
-  std::string FromReplacedFile() const {
-    if (request_.replaced_files.empty() || !request_.schema.Find("_source_file")) return "";
-    std::vector<std::string> names;
-    for (const std::string& name : request_.replaced_files) names.push_back(SqlLiteral(name));
-    return "coalesce(t._source_file IN (" + Join(names, ", ") + "), false)";
+  // The condition of rows that go whatever comes in; "" when there is none.
+  std::string Gone() const {
+    std::vector<std::string> any;
+    if (!request_.gone.empty()) any.push_back("coalesce(" + request_.gone + ", false)");
+    if (!request_.replaced_files.empty() && request_.schema.Find("_source_file")) {
+      std::vector<std::string> names;
+      for (const std::string& name : request_.replaced_files) names.push_back(SqlLiteral(name));
+      any.push_back("coalesce(t._source_file IN (" + Join(names, ", ") + "), false)");
+    }
+    return any.empty() ? "" : "(" + Join(any, " OR ") + ")";
   }
 
   std::string Scan(const std::vector<DataFile>& files, const std::string& file_column = "") const {
@@ -80,7 +86,7 @@ class Rewrite {
       for (size_t i = 0; i < files_.size(); ++i) touched.push_back(i);
     }
     std::vector<std::string> looks;
-    if (std::string gone = FromReplacedFile(); !gone.empty()) {
+    if (std::string gone = Gone(); !gone.empty()) {
       looks.push_back("SELECT DISTINCT " + std::string(kFile) + " FROM " + Scan(files_, kFile) +
                       " WHERE " + gone);
     }
@@ -108,7 +114,7 @@ class Rewrite {
       list.push_back("t." + SqlName(column.name));
     std::string sql = "SELECT " + Join(list, ", ") + " FROM " + Scan(files);
     if (ByKey()) sql += " ANTI JOIN " + request_.incoming + " AS r ON " + KeysMeet();
-    if (std::string gone = FromReplacedFile(); !gone.empty()) sql += " WHERE NOT " + gone;
+    if (std::string gone = Gone(); !gone.empty()) sql += " WHERE NOT " + gone;
     return sql;
   }
 
@@ -128,7 +134,7 @@ class Rewrite {
     std::string sql = "SELECT " + Join(list, ", ") + " FROM " + request_.incoming + " AS r";
     if (!keeps_values) return sql;
     std::string met = Scan(files);
-    if (std::string gone = FromReplacedFile(); !gone.empty())
+    if (std::string gone = Gone(); !gone.empty())
       met = "(SELECT * FROM " + met + " WHERE NOT " + gone + ") AS t";
     return sql + " LEFT JOIN " + met + " ON " + KeysMeet();
   }
@@ -142,13 +148,13 @@ class Rewrite {
 };
 
 // What a failed write left, at any depth. Best effort.
-void RemoveWithPrefix(TableLog& log, const std::string& prefix) {
-  Storage& storage = log.context().storage;
-  Result<std::vector<FileInfo>> files = storage.List(log.folder());
-  if (!files.ok()) return;
-  for (const FileInfo& file : *files) {
-    if (file.path.substr(file.path.rfind('/') + 1).starts_with(prefix))
-      (void)storage.Remove(file.path);
+void RemoveWithPrefix(const std::string& folder, const std::string& prefix) {
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    if (it->path().filename().string().starts_with(prefix))
+      std::filesystem::remove(it->path(), ignored);
   }
 }
 
@@ -157,8 +163,9 @@ void RemoveWithPrefix(TableLog& log, const std::string& prefix) {
 Result<StagedFiles> StageRows(TableLog& log, Session& session, const Sql& sql, const Schema& schema,
                               const StageOptions& options, std::stop_token stop) {
   Storage& storage = log.context().storage;
+  TRY(log.context().reach.Refresh());
   TRY(storage.MakeFolder(log.folder()));
-  std::string folder = storage.Uri(log.folder());
+  std::string folder = storage.WriteUri(log.folder());
   // The name is the write's own: what a killed write left is never taken for another's.
   ParquetOptions parquet{.folder = folder,
                          .prefix = "part-" + NewUuid() + "-",
@@ -166,7 +173,7 @@ Result<StagedFiles> StageRows(TableLog& log, Session& session, const Sql& sql, c
                          .compression = options.compression,
                          .target_file_size = options.target_file_size};
   Result<std::vector<ParquetFile>> written = session.WriteParquet(sql, parquet, stop);
-  if (!written.ok()) RemoveWithPrefix(log, parquet.prefix);
+  if (!written.ok()) RemoveWithPrefix(folder, parquet.prefix);
   std::vector<ParquetFile> files = TRY(std::move(written));
   StagedFiles staged;
   std::vector<std::string> paths;
@@ -194,6 +201,7 @@ void RemoveStaged(TableLog& log, const std::vector<AddFile>& adds) {
 Result<Rewritten> RewriteFiles(TableLog& log, Session& session, const TableState& base,
                                const RewriteRequest& request, const StageOptions& options,
                                std::stop_token stop) {
+  TRY(log.context().reach.Refresh());
   return Rewrite(log, base, request).Run(log, session, options, stop);
 }
 

@@ -41,7 +41,8 @@ struct RewriteRequest {
   std::string incoming;  // a relation of the session; "" when there are none
   std::vector<std::string> incoming_columns;
   std::vector<std::string> replaced_files;  // rows of these source files go
-  bool every_file = false;                  // types changed
+  std::string gone;         // SQL condition over the table's rows, named t: rows that go
+  bool every_file = false;  // types changed
 };
 
 struct Rewritten {

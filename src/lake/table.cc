@@ -85,11 +85,13 @@ class DeltaTable final : public Table {
   }
 
   Result<Sql> Scan(Session& session, const Snapshot& snapshot) override {
+    TRY(log_.context().reach.Refresh());
     if (snapshot.foreign_features) return session.ForeignDelta(Uri(), snapshot.version);
     return ScanFiles(snapshot.files, snapshot.schema, snapshot.partition_by, Uri());
   }
 
   Result<Sql> ScanChanges(Session& /*session*/, int64_t after, int64_t upto) override {
+    TRY(log_.context().reach.Refresh());
     TableStatePtr end = TRY(log_.At(upto));
     std::vector<DataFile> files;
     for (int64_t version = after + 1; version <= upto; ++version) {
@@ -123,6 +125,11 @@ class DeltaTable final : public Table {
   Result<int64_t> Compact(Session& session, int64_t target_size, Time now,
                           std::stop_token stop) override {
     return CompactTable(log_, session, target_size, now, stop);
+  }
+
+  Result<int64_t> DeleteOlder(Session& session, const std::string& column, Time before, Time now,
+                              std::stop_token stop) override {
+    return DeleteOlderRows(log_, session, column, before, now, stop);
   }
 
   Result<VacuumResult> Vacuum(Micros retention, bool dry_run, Time now) override {

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/storage.h"
 #include "engine/engine.h"
+#include "lake/engine_reach.h"
 #include "lake/log_entry.h"
 #include "lake/table_state.h"
 
@@ -42,6 +43,7 @@ struct LogContext {
   Engine& engine;
   Clock& clock;
   StateCache& cache;
+  EngineReach& reach;  // asked before the engine reads what the storage holds
 };
 
 class TableLog {

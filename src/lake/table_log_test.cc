@@ -25,7 +25,7 @@ class TableLogTest : public LakeTest {
 
   // Another process would see it so: without what this one keeps in memory.
   Lines RowsAnew() {
-    lake_ = *OpenLake(folder_ + "/lake", env_, *engine_);
+    lake_ = OpenLake(folder_ + "/lake", env_, *engine_);
     return Rows("s.t");
   }
 
@@ -112,7 +112,7 @@ TEST_F(TableLogTest, ABrokenEntryIsTold) {
 
 TEST_F(TableLogTest, NoticesWhatOthersCommit) {
   EXPECT_EQ(Rows("s.t"), before_);
-  auto other = *OpenLake(folder_ + "/lake", env_, *engine_);
+  auto other = OpenLake(folder_ + "/lake", env_, *engine_);
   auto write = *other->Open({"s", "t"})->Write({});
   ASSERT_TRUE(write->Stage(*session_, {"SELECT 99 AS id, 'x' AS p"}, {}).ok());
   ASSERT_TRUE(write->Commit({"other", 1}, "", SystemClock().Now(), {}).ok());
@@ -124,7 +124,7 @@ TEST_F(TableLogTest, NoticesWhatOthersCommit) {
 class CrowdTest : public LakeTest {
  protected:
   void Write(int writer, int commits, const WriteOptions& options, const std::string& sql) {
-    auto lake = *OpenLake(folder_ + "/lake", env_, *engine_);
+    auto lake = OpenLake(folder_ + "/lake", env_, *engine_);
     auto session = *engine_->Open("writer");
     for (int i = 1; i <= commits; ++i) {
       auto write = *lake->Open({"s", "t"})->Write(options);

@@ -46,7 +46,7 @@ TEST_F(LakeTest, CheckpointsCarryTheState) {
                              std::to_string(i) + ".json")
                     .ok());
   }
-  lake_ = *OpenLake(folder_ + "/lake", env_, *engine_);
+  lake_ = OpenLake(folder_ + "/lake", env_, *engine_);
   EXPECT_EQ(Rows("s.t").size(), 23u);
   EXPECT_EQ(OpenTable("s.t")->Load()->transactions.at("test").version, 23);
   EXPECT_EQ((*OpenTable("s.t")->LastTransaction("test"))->position, "at 23");
@@ -261,6 +261,33 @@ TEST_F(LakeTest, VacuumLeavesAWriterAtWorkAlone) {
   EXPECT_EQ(OpenTable("s.t")->Vacuum(Micros(0), false, later)->files, 0);
 }
 
+TEST_F(LakeTest, DeletesRowsBeforeATime) {
+  std::string rows =
+      "SELECT range AS id, TIMESTAMPTZ '2024-01-01 00:00:00+00' + INTERVAL (range) DAY AS at "
+      "FROM range";
+  ASSERT_TRUE(Write("s.t", rows + "(0, 3)").ok());
+  ASSERT_TRUE(Write("s.t", rows + "(3, 6)").ok());
+  ASSERT_TRUE(Write("s.t", rows + "(6, 9)").ok());
+  ASSERT_TRUE(Write("s.t", "SELECT 9 AS id, CAST(NULL AS TIMESTAMPTZ) AS at").ok());
+  auto table = OpenTable("s.t");
+  auto remove = [&](const std::string& time) {
+    return table->DeleteOlder(*session_, "at", *ParseTime(time), SystemClock().Now(), {});
+  };
+  EXPECT_EQ(*remove("2023-12-31"), 0);
+  EXPECT_EQ(table->Load()->version, 3) << "nothing to do makes no version";
+  EXPECT_EQ(*remove("2024-01-05"), 4);
+  auto ids = session_->Collect({"SELECT id FROM (" + table->Scan(*session_, *table->Load())->text +
+                                ") ORDER BY id"}, {});
+  std::vector<std::string> left;
+  for (const auto& row : *ids) left.push_back(*row[0]);
+  EXPECT_EQ(left, (std::vector<std::string>{"4", "5", "6", "7", "8", "9"})) << "no time, no end";
+  Snapshot after = *table->Load();
+  EXPECT_EQ(after.rows(), 6);
+  EXPECT_EQ(table->Load({.version = 3})->rows(), 10) << "until a vacuum";
+  EXPECT_EQ((*table->History(1))[0].operation, "DELETE");
+  EXPECT_EQ(table->DeleteOlder(*session_, "when", Time(), Time(), {}).code(), Code::kInvalid);
+}
+
 TEST_F(LakeTest, CompactsSmallFilesOfAPartition) {
   for (int i = 0; i < 6; ++i) {
     ASSERT_TRUE(Write("s.t",
@@ -288,7 +315,7 @@ TEST_F(LakeTest, ATableMadeAnewIsNoticed) {
 }
 
 TEST_F(LakeTest, AFolderNameIsNoPattern) {
-  lake_ = *OpenLake(folder_ + "/it's [a] {lake} *?%20", env_, *engine_);
+  lake_ = OpenLake(folder_ + "/it's [a] {lake} *?%20", env_, *engine_);
   ASSERT_TRUE(Write("s.t", "SELECT 1 AS id, 'x' AS p", {.partition_by = {"p"}}).ok());
   ASSERT_TRUE(Write("s.t", "SELECT 1 AS id, 'y' AS p", {.mode = Mode::kMerge, .key = {"id"}}).ok());
   EXPECT_EQ(Rows("s.t"), (Lines{"1|y"}));

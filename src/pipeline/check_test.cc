@@ -16,7 +16,7 @@ class CheckPipelinesTest : public ::testing::Test {
  protected:
   void SetUp() override {
     engine_ = OpenDuckDb({.threads = 1}).value();
-    lake_ = OpenLake(folder_.path() + "/lake", env_, *engine_).value();
+    lake_ = OpenLake(folder_.path() + "/lake", env_, *engine_);
   }
 
   // Loads and checks files; what is told, without the folder, one line each.

@@ -20,6 +20,27 @@ const Registry::Entry* FindSink(const Registry& registry, std::string_view name)
   return entry && entry->sink ? entry : nullptr;
 }
 
+// The path of a connector that has one: its first, where there are several.
+std::string PathOf(const YamlNode& config) {
+  const YamlNode* path = config.IsMap() ? config.Find("path") : &config;
+  if (path && path->IsList() && !path->items.empty()) path = &path->items.front();
+  return path && path->IsScalar() ? path->scalar : "";
+}
+
+// A path such as s3://… belongs to the connector for such servers, whichever was named: so one file
+// serves folders here and buckets there, by the value of a variable.
+const Registry::Entry* ByAddress(const Registry& registry, const Registry::Entry* named,
+                                 const YamlNode& config, bool source) {
+  std::string path = PathOf(config);
+  size_t end = path.find("://");
+  if (!named || end == path.npos) return named;
+  for (const Registry::Entry* entry : registry.All()) {
+    bool fits = source ? entry->source != nullptr : entry->sink != nullptr;
+    if (fits && !entry->scheme.empty() && entry->scheme == path.substr(0, end)) return entry;
+  }
+  return named;
+}
+
 std::vector<std::string> Names(const Registry& registry, bool sources) {
   std::vector<std::string> names;
   for (const Registry::Entry* entry : registry.All()) {
@@ -38,7 +59,8 @@ void UnknownConnector(const YamlNode& key, const char* what, const Registry& reg
 std::optional<Input> ParseInput(std::string name, const YamlNode& key, const YamlNode& config,
                                 const Registry& registry, const Connections& connections,
                                 Diagnostics& diagnostics) {
-  const Registry::Entry* entry = FindSource(registry, key.scalar);
+  const Registry::Entry* entry =
+      ByAddress(registry, FindSource(registry, key.scalar), config, true);
   if (!entry) {
     UnknownConnector(key, "source", registry, true, diagnostics);
     return std::nullopt;
@@ -130,7 +152,8 @@ std::optional<TargetNode> ReadTarget(const YamlNode& map, bool routed, const Reg
           "one target has one connector, here are '" + first + "' and '" + key.scalar + "'",
           "make `to` a list of targets");
       ok = false;
-    } else if (target.entry = FindSink(registry, key.scalar); target.entry) {
+    } else if (target.entry = ByAddress(registry, FindSink(registry, key.scalar), value, false);
+               target.entry) {
       first = key.scalar;
       target.node = value;
       target.place = key.place;

@@ -25,11 +25,42 @@ struct ProjectConfig {
   YamlNode environments;
 };
 
+Spec<RetentionSettings> RetentionSpec() {
+  return Spec<RetentionSettings>(
+             "retention",
+             "How long what is no longer needed is kept; for ever unless set. After a run that "
+             "succeeds, once a day, what is older goes from the tables and landings of its "
+             "pipeline.")
+      .Field("versions", &RetentionSettings::versions,
+             "Earlier versions of tables: within this time they can be read and restored. It is "
+             "what `tables vacuum` keeps, too.",
+             {.example = "7d"})
+      .Field("landing", &RetentionSettings::landing,
+             "Landed files. Their names and SHA-256 stay on record.", {.example = "90d"})
+      .Field("rejects", &RetentionSettings::rejects, "Rows that were put aside.",
+             {.example = "30d"});
+}
+
 Spec<LakeSettings> LakeSpec() {
   return Spec<LakeSettings>("lake", "Where the tables are kept.")
       .Field("path", &LakeSettings::path,
-             "Folder of the lake, relative to the project: <layer>/<table> below it.")
-      .Short("path");
+             "Where <layer>/<table> are: a folder, relative to the project, or s3://BUCKET/PREFIX.",
+             {.example = "\"s3://lake/prod\""})
+      .Field("layers", &LakeSettings::layers,
+             "Layers that live elsewhere, each in a folder or a bucket of its own; `landing` is "
+             "one, too.",
+             {.example = "{bronze: \"s3://bronze\", silver: \"s3://silver\"}"})
+      .Field("connection", &LakeSettings::connection,
+             "How a server is reached: one of `connections`. Without one, as its kind of server is "
+             "reached by default.")
+      .Field("create_buckets", &LakeSettings::create_buckets,
+             "Make a bucket that is missing with the first write to it.")
+      .Group("retention", &LakeSettings::retention, RetentionSpec(),
+             "How long earlier versions, landed files and rejects are kept.")
+      .Short("path")
+      .Example("One bucket a layer",
+               "lake: {connection: store, layers: {bronze: \"s3://bronze\", silver: "
+               "\"s3://silver\"}}");
 }
 
 Spec<StoreSettings> StoreSpec() {
@@ -235,6 +266,7 @@ Project LoadProject(const std::string& start, const std::string& environment,
   std::optional<ProjectConfig> config = spec.Parse(replaced, diagnostics);
   if (!config) return project;
   project.lake = config->lake;
+  if (const YamlNode* lake = replaced.Find("lake")) project.lake_config = *lake;
   project.store = config->store;
   project.engine = config->engine;
   project.parallel = config->parallel;

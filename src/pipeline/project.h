@@ -16,8 +16,19 @@
 
 namespace millrace {
 
+// Absent: kept for ever.
+struct RetentionSettings {
+  std::optional<Micros> versions;  // earlier states of tables
+  std::optional<Micros> landing;   // landed files
+  std::optional<Micros> rejects;   // rows that were put aside
+  bool Any() const { return versions || landing || rejects; }
+};
 struct LakeSettings {
-  std::string path = "lake";  // local folder, relative to the project; s3:// later
+  std::string path = "lake";  // a folder, relative to the project, or s3://bucket/prefix
+  std::map<std::string, std::string> layers;  // those that live elsewhere: name → as path
+  std::string connection;                     // for the places on a server
+  bool create_buckets = false;
+  RetentionSettings retention;
 };
 struct StoreSettings {
   std::string path = ".millrace/millrace.db";
@@ -45,6 +56,7 @@ struct Project {
   StoreSettings store;
   EngineSettings engine;
   int parallel = 0;       // tasks at once; 0: one a core
+  YamlNode lake_config;   // `lake` as it is written, for the places of faults
   YamlNode connections;   // name → config; read by connectors
   Values values;          // environment, .env, vars; secrets
   VariableLayers layers;  // what values.variables was merged from

@@ -25,9 +25,9 @@ class FaultySink final : public Sink {
   Result<WriteCount> WriteFrom(Session& session, const Sql& rows, std::stop_token stop) override {
     return FaultyCall(room_, "WriteFrom", [&] { return sink_->WriteFrom(session, rows, stop); });
   }
-  Result<WriteCount> TakeFiles(const std::vector<std::string>& paths,
+  Result<WriteCount> TakeFiles(const std::vector<OfferedFile>& files,
                                std::stop_token stop) override {
-    return FaultyCall(room_, "TakeFiles", [&] { return sink_->TakeFiles(paths, stop); });
+    return FaultyCall(room_, "TakeFiles", [&] { return sink_->TakeFiles(files, stop); });
   }
   Status Commit(const CommitInfo& commit, std::stop_token stop) override {
     return FaultyCall(room_, "Commit", [&] { return sink_->Commit(commit, stop); });

@@ -16,6 +16,7 @@
 #include "run/run_scope.h"
 #include "run/run_task.h"
 #include "run/scheduler.h"
+#include "run/upkeep.h"
 
 namespace millrace {
 
@@ -239,6 +240,7 @@ Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& 
     outcome.status = stop.stop_requested() ? Canceled() : failure;
     if (outcome.status.ok()) outcome.status = Internal("run " + run.record.id + " did not finish");
   }
+  if (all_done) KeepUp(run, stop);
   std::string error = outcome.status.ok() ? "" : outcome.status.message();
   // Where the store failed while a task was moved, it may stand in it as running.
   if (!all_done) (void)CloseTasks(*store, run.record.id, Now(), "its state could not be recorded");

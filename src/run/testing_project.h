@@ -53,7 +53,7 @@ class ProjectTest : public testing::Test {
   void OpenWorld() {
     store_.reset();
     store_ = OpenSqliteStore(folder_ + "/.millrace/millrace.db").value();
-    lake_ = OpenLake(folder_ + "/lake", env_, *engine_).value();
+    lake_ = OpenLake(folder_ + "/lake", env_, *engine_);
   }
   RunContext Context() { return {env_, project_, registry_, *engine_, *store_, *lake_, listener_}; }
 

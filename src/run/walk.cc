@@ -159,17 +159,17 @@ Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
 }
 
 Status Walk::TakeFiles(const Interval& interval, std::stop_token stop) {
-  std::vector<std::string> paths;
+  std::vector<OfferedFile> files;
   WriteIntent intent{.refresh = interval.commit.refresh};
   for (const WalkInput& input : inputs) {
-    for (const SourceFile& file : input.info.files) paths.push_back(file.path);
+    for (const SourceFile& file : input.info.files) files.push_back({file, input.source.get()});
   }
   for (WalkOutput& output : outputs) {
     if (output.sink->TakesRows() || output.Has(interval.commit.id)) continue;
     TRY(output.sink->Open({}, intent, stop));
-    WriteCount count = TRY(output.sink->TakeFiles(paths, stop));
+    WriteCount count = TRY(output.sink->TakeFiles(files, stop));
     counts.bytes_out += count.bytes;
-    log_.Line(output.sink->Target() + ": " + FormatCount(static_cast<int64_t>(paths.size())) +
+    log_.Line(output.sink->Target() + ": " + FormatCount(static_cast<int64_t>(files.size())) +
               " files, " + FormatBytes(count.bytes));
   }
   return Status::Ok();

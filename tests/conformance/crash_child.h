@@ -15,7 +15,7 @@ inline constexpr const char* kBeforeCommit = "before the commit";
 // ("name@n"). False when it was not.
 bool DieWriting(World& world, const SinkKind& kind, const std::string& task,
                 const std::string& point);
-// All failpoints that such a commit meets, each with its count: "landing.copy.after@1". Makes the
+// All failpoints that such a commit meets, each with its count: "landing.put.after@1". Makes the
 // commit in a world of its own.
 std::vector<std::string> FailpointsOf(World& world, const SinkKind& kind, const std::string& task);
 

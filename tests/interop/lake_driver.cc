@@ -121,7 +121,7 @@ struct Driver {
 Status RunSteps(const std::string& root) {
   Env env{SystemClock()};
   auto engine = TRY(OpenDuckDb({.memory_limit = int64_t{512} << 20, .threads = 2}));
-  auto lake = TRY(OpenLake(root, env, *engine));
+  auto lake = OpenLake(root, env, *engine);
   auto session = TRY(engine->Open("driver"));
   Driver driver{*lake, *session};
   for (std::string line; std::getline(std::cin, line);) {

@@ -16,6 +16,7 @@ struct FoundFile {
   std::string absolute;
   int64_t size = 0;  // bytes
   Time modified;
+  std::string uri = {};  // where it is, when `absolute` is what was fetched from there
 };
 
 struct ListOptions {

@@ -1,13 +1,11 @@
 #include "connect/file/reading.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -38,14 +36,13 @@ Sql Nothing(const Schema& schema) {
 Reading::Reading(FormatConfig format, std::string state_folder, const std::string& id)
     : format_(std::move(format)),
       state_folder_(std::move(state_folder)),
-      scratch_prefix_(Sha256Hex(id).substr(0, 16) + "-"),
-      scratch_(state_folder_ + "/staging/" + scratch_prefix_ + std::to_string(::getpid())) {}
+      scratch_(state_folder_ + "/staging", Sha256Hex(id).substr(0, 16) + "-") {}
 
 Reading::~Reading() { Close(); }
 
 Status Reading::Open(std::vector<ToRead> files, std::vector<FoundFile> all, std::stop_token stop) {
   Close();
-  SweepScratch();
+  scratch_.Sweep();
   files_ = std::move(files);
   all_ = std::move(all);
   stop_ = stop;
@@ -70,7 +67,7 @@ Result<std::optional<Sql>> Reading::Scan(Session& session) {
   std::vector<FoundFile> files;
   for (const ToRead& each : files_) files.push_back(each.file);
   Shape shape = TRY(ShapeOf(session, files, format_, state_folder_, stop_));
-  scan_ = TRY(ScanFiles(session, inputs_, format_, shape, scratch_, stop_));
+  scan_ = TRY(ScanFiles(session, inputs_, format_, shape, scratch_.path(), stop_));
   return std::optional<Sql>(scan_->rows());
 }
 
@@ -92,7 +89,9 @@ SourceInfo Reading::Info() const {
   SourceInfo info{.bytes = 0};
   for (const ToRead& each : files_) {
     info.bytes += std::max<int64_t>(0, each.file.size - each.skip);
-    info.files.push_back({each.file.absolute, each.file.size, each.file.modified, each.sha256});
+    const FoundFile& file = each.file;
+    const std::string& path = file.uri.empty() ? file.absolute : file.uri;
+    info.files.push_back({path, file.size, file.modified, each.sha256});
     if (each.rewritten) info.rewritten.push_back(each.file.path);
   }
   return info;
@@ -100,8 +99,7 @@ SourceInfo Reading::Info() const {
 
 void Reading::Close() {
   scan_.reset();
-  std::error_code ignored;  // what stays is swept at the next Open
-  fs::remove_all(scratch_, ignored);
+  scratch_.Remove();
   files_.clear();
   inputs_.clear();
   seen_.clear();
@@ -126,10 +124,8 @@ Status Reading::CheckUnchanged() const {
 }
 
 Result<std::string> Reading::StagePrefix(const ToRead& file, std::stop_token stop) {
-  std::error_code error;
-  fs::create_directories(scratch_, error);
-  if (error) return FromErrno("cannot make folder " + scratch_, error.value());
-  std::string path = scratch_ + "/" + std::to_string(inputs_.size()) + "-" +
+  TRY(scratch_.Make());
+  std::string path = scratch_.path() + "/" + std::to_string(inputs_.size()) + "-" +
                      fs::path(file.file.path).filename().string();
   std::unique_ptr<ByteReader> reader = TRY(OpenBytes(file.file.absolute, Compression::kNone));
   int out = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -153,20 +149,6 @@ Result<std::string> Reading::StagePrefix(const ToRead& file, std::stop_token sto
   ::close(out);
   if (!status.ok()) return status;
   return path;
-}
-
-// What killed processes left of this reader.
-void Reading::SweepScratch() const {
-  std::error_code error;
-  for (fs::directory_iterator it(state_folder_ + "/staging", error), end; !error && it != end;
-       it.increment(error)) {
-    std::string name = it->path().filename().string();
-    if (!name.starts_with(scratch_prefix_)) continue;
-    pid_t process = std::atoi(name.c_str() + scratch_prefix_.size());
-    std::error_code ignored;
-    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH)
-      fs::remove_all(it->path(), ignored);
-  }
 }
 
 Result<std::optional<Batch>> ReadingSource::Read(std::stop_token) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/scratch_folder.h"
 #include "base/status.h"
 #include "connect/file/listing.h"
 #include "connect/source.h"
@@ -51,10 +52,10 @@ class Reading {
   static Result<Seen> Look(const std::string& path);
   Status CheckUnchanged() const;
   Result<std::string> StagePrefix(const ToRead& file, std::stop_token stop);
-  void SweepScratch() const;
 
   const FormatConfig format_;
-  const std::string state_folder_, scratch_prefix_, scratch_;
+  const std::string state_folder_;
+  ScratchFolder scratch_;
   std::vector<ToRead> files_;
   std::vector<FoundFile> all_;
   std::vector<InputFile> inputs_;

@@ -11,6 +11,7 @@ Spec<SourceConfig> SourceSpec() {
              "relative to the pipeline's folder.",
              {.required = true, .min = 1, .example = "\"data/*.csv\""});
   AddFormatFields(spec);
+  spec.Field("connection", &SourceConfig::connection, kServerHelp);
   spec.Field("incremental", &SourceConfig::incremental, kIncrementalHelp)
       .Field("rewritten", &SourceConfig::rewritten, kRewrittenHelp)
       .Field("hidden", &SourceConfig::hidden,

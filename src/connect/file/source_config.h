@@ -20,6 +20,7 @@ struct SourceConfig : FormatConfig {
   std::optional<bool> incremental;
   Rewritten rewritten = Rewritten::kReplace;
   bool hidden = false;
+  std::string connection;
 };
 
 Spec<SourceConfig> SourceSpec();
@@ -27,6 +28,9 @@ SourceTraits TraitsOf(const SourceConfig& config);
 Result<std::unique_ptr<Source>> MakeSource(const SourceConfig& config, ConnectContext& context);
 
 // For the fields that every source of files has.
+inline constexpr const char* kServerHelp =
+    "For a path on a server, such as s3://…, which is read as by its connector: a connection of "
+    "millrace.yml.";
 inline constexpr const char* kIncrementalHelp =
     "Take only files that are new, and the new rows of files that grew. Default: yes where the "
     "task keeps what it "

@@ -1,9 +1,11 @@
 // Landing: files of the lake as they came, bytes and names, each with its SHA-256, size and time.
 //
-//   <lake>/landing/<NAME>/<file>                      the newest version of each file
-//   <lake>/landing/<NAME>/.versions/<sha256>-<file>   earlier versions, so that a replay still
-//   finds them <lake>/landing/<NAME>/.manifest/<version>.json    one a commit, put if absent: it is
-//   the commit
+//   <lake>/landing/<NAME>/.versions/<sha256>-<file>  every content of every file that landed
+//   <lake>/landing/<NAME>/.manifest/<version>.json   one a commit, put if absent: it is the commit
+//   <lake>/landing/<NAME>/<file>                     the newest content under its name, for others
+//
+// On a disk a name is a hard link, on a server a copy. Readers go by manifest and SHA-256. A
+// landing that was made when only earlier contents were kept in .versions is read all the same.
 #pragma once
 
 #include <cstdint>
@@ -64,13 +66,19 @@ std::string FolderOf(std::string_view name);  // "landing/flights"
 // Names of all landings, sorted.
 Result<std::vector<std::string>> Landings(Storage& lake);
 Result<Contents> Load(Storage& lake, std::string_view name, std::optional<int64_t> upto = {});
+// Of the last manifest; 0: nothing landed yet.
+Result<int64_t> NewestVersion(Storage& lake, std::string_view name);
 // kConflict when the version is there already.
 Status PutManifest(Storage& lake, std::string_view name, const Manifest& manifest);
 
-// Where the bytes of a landed file are now, in the lake's storage. `contents` are the newest.
-// kInvalid when they are gone or were changed by somebody else.
+// All files below a landing's folder, by their paths in the lake.
+using Places = std::map<std::string, FileInfo, std::less<>>;
+Result<Places> FindPlaces(Storage& lake, std::string_view name);
+
+// Where the bytes of a landed file are, in the lake's storage. `contents` are the newest. kInvalid
+// when they are gone or were changed by somebody else, as far as size and time tell.
 Result<std::string> Locate(Storage& lake, std::string_view name, const Contents& contents,
-                           const LandedFile& file);
+                           const Places& places, const LandedFile& file);
 std::string VersionPath(std::string_view name, const LandedFile& file);
 
 }  // namespace millrace::landing

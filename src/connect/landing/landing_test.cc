@@ -1,5 +1,9 @@
 #include "connect/landing/landing.h"
 
+#include <sys/stat.h>
+
+#include <thread>
+
 #include "base/hash.h"
 #include "connect/landing/config.h"
 #include "connect/test_lake.h"
@@ -15,12 +19,15 @@ class LandingTest : public ConnectTest {
     ConnectContext context = Context(task);
     std::unique_ptr<Sink> sink = TRY(MakeSink({"in"}, context));
     TRY(sink->Open({}, {}, {}));
-    TRY(sink->TakeFiles(paths, {}));
+    std::vector<OfferedFile> files;
+    for (const std::string& path : paths) files.push_back({{.path = path}});
+    TRY(sink->TakeFiles(files, {}));
     return sink->Commit({{task, sequence}, "position " + std::to_string(sequence), Time()}, {});
   }
   Contents Now() { return *Load(lake_->storage(), "in"); }
   std::string Read(const LandedFile& file) {
-    Result<std::string> path = Locate(lake_->storage(), "in", Now(), file);
+    Places places = *FindPlaces(lake_->storage(), "in");
+    Result<std::string> path = Locate(lake_->storage(), "in", Now(), places, file);
     return path.ok() ? Get("lake/" + *path) : path.status().ToString();
   }
 };
@@ -31,7 +38,6 @@ TEST_F(LandingTest, KeepsBytesNameAndTime) {
       path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(5));
   ASSERT_TRUE(Land({path}, 1).ok());
   EXPECT_EQ(Get("lake/landing/in/a.csv"), "x\n1\n");
-  EXPECT_FALSE(Has("lake/landing/in/.staging"));
   Contents contents = Now();
   const LandedFile* file = contents.Newest("a.csv");
   ASSERT_NE(file, nullptr);
@@ -49,7 +55,9 @@ TEST_F(LandingTest, UnchangedContentIsNotLandedTwice) {
   Put("a.csv", "x\n1\n");  // another time, the same content
   ASSERT_TRUE(Land({path}, 2).ok());
   EXPECT_EQ(Now().files.at("a.csv").size(), 1u);
-  EXPECT_FALSE(Has("lake/landing/in/.versions/" + Sha256Hex("x\n1\n") + "-a.csv"));
+  std::string kept = Path("lake/landing/in/.versions/" + Sha256Hex("x\n1\n") + "-a.csv");
+  EXPECT_TRUE(std::filesystem::equivalent(kept, Path("lake/landing/in/a.csv")))
+      << "one content on the disk, with two names";
 }
 
 TEST_F(LandingTest, EarlierVersionsAreKeptForReplays) {
@@ -67,6 +75,67 @@ TEST_F(LandingTest, EarlierVersionsAreKeptForReplays) {
   EXPECT_EQ(Read(versions[2]), "one");
   Contents then = *Load(lake_->storage(), "in", 1);
   EXPECT_EQ(then.files.at("a.csv").size(), 1u);
+}
+
+// As landings were when a content had one name only.
+TEST_F(LandingTest, ALandingOfBeforeIsReadAndGoesOn) {
+  std::string path = Put("a.csv", "one");
+  ASSERT_TRUE(Land({path}, 1).ok());
+  std::filesystem::remove_all(Path("lake/landing/in/.versions"));
+  EXPECT_EQ(Read(Now().files.at("a.csv")[0]), "one");
+  Put("a.csv", "two!");
+  ASSERT_TRUE(Land({path}, 2).ok());
+  Put("a.csv", "three");
+  ASSERT_TRUE(Land({path}, 3).ok());
+  std::vector<LandedFile> versions = Now().files.at("a.csv");
+  ASSERT_EQ(versions.size(), 3u);
+  EXPECT_EQ(Read(versions[0]), "one");
+  EXPECT_EQ(Read(versions[1]), "two!");
+  EXPECT_EQ(Get("lake/landing/in/a.csv"), "three");
+}
+
+TEST_F(LandingTest, WhatAKilledOneBroughtIsUsedOrSwept) {
+  std::string used = Put("lake/landing/in/.versions/" + Sha256Hex("one") + "-a.csv", "one");
+  std::string swept = Put("lake/landing/in/.versions/" + Sha256Hex("x") + "-b.csv", "x");
+  std::string path = Put("a.csv", "one");
+  std::filesystem::last_write_time(path, std::filesystem::last_write_time(used));
+  auto inode = [](const std::string& file) {
+    struct stat info;
+    return ::stat(file.c_str(), &info) == 0 ? info.st_ino : 0;
+  };
+  ino_t before = inode(used);
+  ASSERT_TRUE(Land({path}, 1).ok());
+  EXPECT_EQ(Get("lake/landing/in/a.csv"), "one");
+  EXPECT_FALSE(std::filesystem::exists(swept));
+  EXPECT_EQ(inode(used), before) << "it was not brought again";
+}
+
+// Each has a manifest of its own, whoever was faster.
+TEST_F(LandingTest, ManyMayLandAtOnce) {
+  constexpr int kTasks = 8, kCommits = 5;
+  std::vector<std::string> failed(kTasks);
+  {
+    std::vector<std::jthread> threads;
+    for (int task = 0; task < kTasks; ++task) {
+      threads.emplace_back([&, task] {
+        for (int commit = 1; commit <= kCommits; ++commit) {
+          std::string name = "t" + std::to_string(task) + "-" + std::to_string(commit % 2);
+          std::string path = Put("data/" + name, "commit " + std::to_string(commit));
+          Status status = Land({path}, commit, "test/" + std::to_string(task));
+          if (!status.ok()) failed[static_cast<size_t>(task)] = status.ToString();
+        }
+      });
+    }
+  }
+  for (const std::string& each : failed) EXPECT_EQ(each, "");
+  Contents contents = Now();
+  EXPECT_EQ(contents.version, kTasks * kCommits);
+  EXPECT_EQ(contents.files.size(), size_t{2} * kTasks);
+  for (const auto& [name, versions] : contents.files) {
+    EXPECT_EQ(Sha256Hex(Get("lake/landing/in/" + name)), versions.back().sha256) << name;
+    for (const LandedFile& each : versions) EXPECT_EQ(Sha256Hex(Read(each)), each.sha256);
+  }
+  for (const auto& [task, last] : contents.commits) EXPECT_EQ(last.sequence, kCommits);
 }
 
 TEST_F(LandingTest, OneIdCountsOnce) {
@@ -88,10 +157,10 @@ TEST_F(LandingTest, WithoutCommitNothingStays) {
     ConnectContext context = Context();
     std::unique_ptr<Sink> sink = *MakeSink({"in"}, context);
     ASSERT_TRUE(sink->Open({}, {}, {}).ok());
-    ASSERT_TRUE(sink->TakeFiles({path}, {}).ok());
-    EXPECT_TRUE(Has("lake/landing/in/.staging"));
+    ASSERT_TRUE(sink->TakeFiles({{{.path = path}}}, {}).ok());
+    EXPECT_EQ(lake_->storage().List("landing/in/.versions")->size(), 1u);
   }
-  EXPECT_FALSE(Has("lake/landing/in/.staging"));
+  EXPECT_TRUE(lake_->storage().List("landing/in/.versions")->empty());
   EXPECT_FALSE(Has("lake/landing/in/a.csv"));
 }
 
@@ -110,7 +179,9 @@ TEST_F(LandingTest, AFileChangedByHandIsNotReadAsIfItWereTheOther) {
   ASSERT_TRUE(Land({Put("a.csv", "one")}, 1).ok());
   Put("lake/landing/in/a.csv", "uno");
   Contents contents = Now();
-  Result<std::string> path = Locate(lake_->storage(), "in", contents, *contents.Newest("a.csv"));
+  Places places = *FindPlaces(lake_->storage(), "in");
+  Result<std::string> path =
+      Locate(lake_->storage(), "in", contents, places, *contents.Newest("a.csv"));
   EXPECT_EQ(path.code(), Code::kInvalid);
   EXPECT_NE(path.status().message().find("changed by somebody else"), std::string::npos);
 }

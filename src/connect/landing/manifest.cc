@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/parallel.h"
 #include "config/json.h"
 #include "connect/landing/landing.h"
 
@@ -109,42 +110,76 @@ std::string VersionPath(std::string_view name, const LandedFile& file) {
 Result<std::vector<std::string>> Landings(Storage& lake) { return lake.Folders(kRoot); }
 
 Result<Contents> Load(Storage& lake, std::string_view name, std::optional<int64_t> upto) {
+  std::vector<FileInfo> files = TRY(lake.List(ManifestFolder(name)));
+  std::erase_if(files, [&](const FileInfo& file) {
+    int64_t version = VersionOf(file.path);
+    return version == 0 || (upto && version > *upto);
+  });
+  std::vector<Manifest> manifests(files.size());
+  auto read = [&](size_t i, std::stop_token) -> Status {
+    const std::string& path = files[i].path;
+    Result<Manifest> manifest = Parse(TRY(lake.Read(path)), VersionOf(path));
+    if (!manifest.ok()) return manifest.status().In(lake.Uri(path));
+    manifests[i] = *std::move(manifest);
+    return Status::Ok();
+  };
+  // On a disk a thread costs more than it gains.
+  size_t at_once = IsLocal(lake, ManifestFolder(name)) ? 1 : lake.AtOnce();
+  TRY(ForEachAtOnce(files.size(), at_once, read, {}));
   Contents contents;
-  for (const FileInfo& info : TRY(lake.List(ManifestFolder(name)))) {
-    int64_t version = VersionOf(info.path);
-    if (version == 0 || (upto && version > *upto)) continue;
-    Result<Manifest> manifest = Parse(TRY(lake.Read(info.path)), version);
-    if (!manifest.ok()) return manifest.status().In(lake.Uri(info.path));
-    contents.version = version;
-    contents.landing_id = manifest->landing_id;
-    contents.commits[manifest->commit.task] = {manifest->commit.sequence, manifest->position};
-    for (LandedFile& file : manifest->files) {
+  for (Manifest& manifest : manifests) {
+    contents.version = manifest.version;
+    contents.landing_id = manifest.landing_id;
+    contents.commits[manifest.commit.task] = {manifest.commit.sequence, manifest.position};
+    for (LandedFile& file : manifest.files) {
       contents.files[file.file].push_back(std::move(file));
     }
   }
   return contents;
 }
 
+Result<int64_t> NewestVersion(Storage& lake, std::string_view name) {
+  int64_t newest = 0;
+  for (const FileInfo& file : TRY(lake.List(ManifestFolder(name)))) {
+    newest = std::max(newest, VersionOf(file.path));
+  }
+  return newest;
+}
+
 Status PutManifest(Storage& lake, std::string_view name, const Manifest& manifest) {
   return lake.PutIfAbsent(ManifestPath(name, manifest.version), ToText(manifest));
 }
 
-Result<std::string> Locate(Storage& lake, std::string_view name, const Contents& contents,
-                           const LandedFile& file) {
-  std::string version = VersionPath(name, file);
-  Result<FileInfo> info = lake.Stat(version);
-  if (info.ok()) return version;
-  if (info.code() != Code::kNotFound) return info.status();
-  std::string place = FolderOf(name) + "/" + file.file;
-  info = lake.Stat(place);
-  if (!info.ok() && info.code() != Code::kNotFound) return info.status();
-  // Times are kept with the files: another size or time is another content.
-  const LandedFile* newest = contents.Newest(file.file);
-  bool current = newest && newest->sha256 == file.sha256;
-  if (current && info.ok() && info->size == newest->size && info->modified == newest->modified) {
-    return place;
+Result<Places> FindPlaces(Storage& lake, std::string_view name) {
+  Places places;
+  for (FileInfo& file : TRY(lake.List(FolderOf(name)))) {
+    std::string path = file.path;
+    places.emplace(std::move(path), std::move(file));
   }
-  std::string what = info.ok() ? " was changed by somebody else" : " is gone";
+  return places;
+}
+
+Result<std::string> Locate(Storage& lake, std::string_view name, const Contents& contents,
+                           const Places& places, const LandedFile& file) {
+  std::string kept = VersionPath(name, file), place = FolderOf(name) + "/" + file.file;
+  const std::vector<LandedFile>& versions = contents.files.at(file.file);
+  bool is_newest = versions.back().sha256 == file.sha256;
+  bool there = false;
+  for (const std::string& path : {place, kept}) {
+    auto found = places.find(path);
+    if (found == places.end() || (path == place && !is_newest)) continue;
+    there = true;
+    const FileInfo& info = found->second;
+    // A server tells no times: what a reader fetches is held against its SHA-256.
+    if (!info.etag.empty() && path == kept && info.size == file.size) return path;
+    // A disk keeps them, and a content that came several times has one of those times.
+    for (const LandedFile& each : versions) {
+      bool same = info.etag.empty() && each.sha256 == file.sha256 && info.size == each.size &&
+                  info.modified == each.modified;
+      if (same) return path;
+    }
+  }
+  std::string what = there ? " was changed by somebody else" : " is gone";
   return Invalid(lake.Uri(place) + what + ": its content with SHA-256 " +
                      file.sha256.substr(0, 12) + "… is needed",
                  "landed files must stay as they are; put the file back, or land it again");

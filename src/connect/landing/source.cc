@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "connect/file/fetched_files.h"
 #include "connect/file/growth.h"
 #include "connect/file/reading.h"
 #include "connect/file/shape_memory.h"
@@ -49,7 +50,9 @@ class LandingSource final : public file::ReadingSource {
         config_(std::move(config)),
         name_(LandingOf(config_)),
         pattern_(PatternOf(config_)),
-        lake_(context.lake.storage()) {}
+        lake_(context.lake.storage()),
+        is_local_(IsLocal(lake_, FolderOf(name_))),
+        fetched_(context.state_folder, context.task + "\n" + config_.path) {}
 
   Status Probe(std::stop_token) override { return LoadMatching().status(); }
 
@@ -70,23 +73,45 @@ class LandingSource final : public file::ReadingSource {
       return Invalid("landing '" + name_ + "' was removed and made anew since it was read",
                      "run once with --full-refresh");
     }
+    places_ = TRY(FindPlaces(lake_, name_));
     std::vector<file::ToRead> todo;
     std::vector<FoundFile> all;
+    std::vector<const LandedFile*> taken, earlier, shown;  // of `todo`, of it too, of `all`
     for (const auto& [name, versions] : contents.files) {
       const LandedFile* wanted = At(versions, end.version);
       const LandedFile* before = At(versions, begin.version);
       if (!wanted) continue;
       Result<FoundFile> found = Find(contents, *wanted);
-      if (found.ok()) all.push_back(*found);
+      if (found.ok()) {
+        all.push_back(*found);
+        shown.push_back(wanted);
+      }
       if (before && before->sha256 == wanted->sha256) continue;
-      file::ToRead each{.file = TRY(std::move(found)), .sha256 = wanted->sha256};
-      if (before) TRY(OnlyWhatIsNew(each, contents, *before, stop));
-      todo.push_back(std::move(each));
+      todo.push_back({.file = TRY(std::move(found)), .sha256 = wanted->sha256});
+      taken.push_back(wanted);
+      earlier.push_back(before);
+    }
+    if (!is_local_) TRY(Fetch(todo, taken, all, shown, stop));
+    for (size_t i = 0; i < todo.size(); ++i) {
+      if (earlier[i]) TRY(OnlyWhatIsNew(todo[i], contents, *earlier[i], stop));
     }
     return reading_.Open(std::move(todo), std::move(all), stop);
   }
 
+  Status Acknowledge(const Position& position) override {
+    TRY(ReadingSource::Acknowledge(position));
+    fetched_.Remove();
+    return Status::Ok();
+  }
+
+  // Validation fetches nothing.
+  Result<std::optional<Schema>> Describe(Session& session, std::stop_token stop) override {
+    if (!is_local_) return std::optional<Schema>();
+    return ReadingSource::Describe(session, std::move(stop));
+  }
+
   std::string SchemaKey() override {
+    if (!is_local_) return "";
     Result<std::vector<FoundFile>> newest = Telling({});
     return newest.ok() ? file::ShapeKey(*newest, config_) : "";
   }
@@ -94,6 +119,7 @@ class LandingSource final : public file::ReadingSource {
  protected:
   Result<std::vector<FoundFile>> Telling(std::stop_token) override {
     Contents contents = TRY(LoadMatching());
+    places_ = TRY(FindPlaces(lake_, name_));
     std::vector<FoundFile> files;
     for (const auto& [name, versions] : contents.files) {
       files.push_back(TRY(Find(contents, versions.back())));
@@ -126,18 +152,50 @@ class LandingSource final : public file::ReadingSource {
   }
 
   Result<FoundFile> Find(const Contents& contents, const LandedFile& landed) {
-    std::string path = TRY(Locate(lake_, name_, contents, landed));
-    return FoundFile{FolderOf(name_) + "/" + landed.file, lake_.Uri(path), landed.size,
-                     landed.modified};
+    std::string uri = lake_.Uri(TRY(Locate(lake_, name_, contents, places_, landed)));
+    FoundFile found{FolderOf(name_) + "/" + landed.file, uri, landed.size, landed.modified};
+    if (!is_local_) found.uri = std::move(uri);
+    return found;
+  }
+
+  file::FetchedFiles::Wanted Wanted(FoundFile& file, const LandedFile& landed) {
+    return {&file, [this, &landed](const std::string& to, std::stop_token stop) {
+              return lake_.GetFile(VersionPath(name_, landed), to, landed.sha256, std::move(stop));
+            }};
+  }
+
+  // Brings here what is read; where that is nothing, the smallest file, to tell the columns.
+  Status Fetch(std::vector<file::ToRead>& todo, const std::vector<const LandedFile*>& taken,
+               std::vector<FoundFile>& all, const std::vector<const LandedFile*>& shown,
+               std::stop_token stop) {
+    std::vector<file::FetchedFiles::Wanted> wanted;
+    for (size_t i = 0; i < todo.size(); ++i) wanted.push_back(Wanted(todo[i].file, *taken[i]));
+    if (todo.empty() && !all.empty()) {
+      auto smallest = std::ranges::min_element(all, {}, &FoundFile::size);
+      const LandedFile& landed = *shown[static_cast<size_t>(smallest - all.begin())];
+      all = {*smallest};
+      wanted.push_back(Wanted(all[0], landed));
+    } else {
+      all.clear();
+    }
+    return fetched_.Get(wanted, lake_.AtOnce(), std::move(stop));
+  }
+
+  // Where it was when it was taken before; fetched, where it lies on a server.
+  Result<LocalFile> Earlier(const Contents& contents, const LandedFile& before,
+                            std::stop_token stop) {
+    FoundFile earlier = TRY(Find(contents, before));
+    if (is_local_) return LocalFile(earlier.absolute);
+    return fetched_.GetOne(Wanted(earlier, before), std::move(stop));
   }
 
   Status OnlyWhatIsNew(file::ToRead& each, const Contents& contents, const LandedFile& before,
                        std::stop_token stop) {
     if (before.size == 0) return Status::Ok();  // nothing was in it
     if (file::CanGrow(each.file.path, config_)) {
-      FoundFile earlier = TRY(Find(contents, before));
+      LocalFile earlier = TRY(Earlier(contents, before, stop));
       std::optional<int64_t> skip =
-          TRY(file::GrownBehind(each.file.absolute, earlier.absolute, config_.compression, stop));
+          TRY(file::GrownBehind(each.file.absolute, earlier.path(), config_.compression, stop));
       if (skip) {
         each.skip = *skip;
         return Status::Ok();
@@ -154,6 +212,9 @@ class LandingSource final : public file::ReadingSource {
   const SourceConfig config_;
   const std::string name_, pattern_;
   Storage& lake_;
+  const bool is_local_;
+  Places places_;  // as they were when last looked at
+  file::FetchedFiles fetched_;
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ class LandingSourceTest : public ReadingTest {
     ConnectContext context = Context("test/land");
     std::unique_ptr<Sink> sink = *MakeSink({"in"}, context);
     ASSERT_TRUE(sink->Open({}, {}, {}).ok());
-    ASSERT_TRUE(sink->TakeFiles({Put("data/" + file, bytes)}, {}).ok());
+    ASSERT_TRUE(sink->TakeFiles({{{.path = Put("data/" + file, bytes)}}}, {}).ok());
     ASSERT_TRUE(sink->Commit({{"test/land", ++sequence_}, "", Time()}, {}).ok());
   }
 

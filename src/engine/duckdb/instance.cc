@@ -202,6 +202,9 @@ Status Instance::Load(const std::string& extension) {
 Status Instance::Reach(const ObjectStore& store) {
   TRY(Load("httpfs"));
   std::unique_ptr<Connection> connection = TRY(Connect("memory"));
+  // A server that restarts is waited for: some six seconds in all.
+  TRY(connection->Run("SET GLOBAL http_retries = 6"));
+  TRY(connection->Run("SET GLOBAL http_retry_backoff = 2"));
   if (!store.ca_file.empty())
     TRY(connection->Run("SET GLOBAL ca_cert_file = " + SqlLiteral(store.ca_file)));
   std::string name = "store_" + Sha256Hex(store.scope).substr(0, 16);

@@ -1,9 +1,7 @@
 #include <openssl/evp.h>
 
-#include <atomic>
-#include <thread>
-
 #include "base/hash.h"
+#include "base/parallel.h"
 #include "net/s3/digest.h"
 #include "net/s3/multipart.h"
 #include "net/s3/xml.h"
@@ -147,26 +145,8 @@ Result<std::string> S3Client::Diagnose(const std::string& bucket, std::stop_toke
 
 Status S3Client::ForEach(size_t count, const std::function<Status(size_t, std::stop_token)>& work,
                          std::stop_token stop) {
-  std::stop_source failed;
-  std::stop_callback pass_on(stop, [&] { failed.request_stop(); });
-  std::atomic<size_t> next = 0;
-  std::mutex mutex;
-  Status first;
-  auto run = [&] {
-    for (size_t i = next++; i < count && !failed.stop_requested(); i = next++) {
-      Status status = work(i, failed.get_token());
-      if (status.ok()) continue;
-      std::lock_guard lock(mutex);
-      if (!failed.stop_requested()) first = std::move(status);
-      failed.request_stop();
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    auto most = static_cast<size_t>(core_->options.connections);
-    for (size_t i = 0; i < std::min(count, most); ++i) threads.emplace_back(run);
-  }
-  return stop.stop_requested() && first.ok() ? Canceled() : first;
+  auto at_once = static_cast<size_t>(core_->options.connections);
+  return ForEachAtOnce(count, at_once, work, std::move(stop));
 }
 
 }  // namespace millrace

@@ -13,6 +13,22 @@ std::string Base64(std::string_view bytes) {
   return text;
 }
 
+std::string ToHex(std::string_view base64) {
+  std::string bytes(base64.size(), '\0');
+  int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                               reinterpret_cast<const unsigned char*>(base64.data()),
+                               static_cast<int>(base64.size()));
+  // 32 bytes are 43 characters and one that fills up: the decoder counts it as a byte.
+  if (base64.size() != 44 || base64.back() != '=' || length != 33) return "";
+  std::string hex;
+  for (size_t i = 0; i < 32; ++i) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    auto byte = static_cast<unsigned char>(bytes[i]);
+    hex += {kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return hex;
+}
+
 std::string FromHex(std::string_view hex) {
   auto digit = [](char c) {
     if (c >= '0' && c <= '9') return c - '0';

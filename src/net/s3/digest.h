@@ -12,6 +12,9 @@ std::string Base64(std::string_view bytes);
 // 64 hex digits as 32 bytes; "" when it is something else.
 std::string FromHex(std::string_view hex);
 
+// 32 bytes in base64 as 64 hex digits; "" when it is something else.
+std::string ToHex(std::string_view base64);
+
 // The digest of an object that was put in parts: of its parts' digests, and "-" how many.
 class PartsDigest {
  public:

@@ -238,6 +238,14 @@ int64_t TotalOf(const Response& response) {
 
 }  // namespace s3
 
+std::string S3Info::Sha256() const {
+  // What the server computed counts more than what somebody wrote beside it.
+  if (std::string computed = s3::ToHex(checksum_sha256); !computed.empty()) return computed;
+  auto stored = metadata.find("sha256");
+  bool is_one = stored != metadata.end() && !s3::FromHex(stored->second).empty();
+  return is_one ? stored->second : "";
+}
+
 Result<S3Info> S3Client::Head(const std::string& bucket, const std::string& key,
                               std::stop_token stop) {
   s3::Request request{.operation = "HeadObject", .method = "HEAD", .bucket = bucket, .key = key};

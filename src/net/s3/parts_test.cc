@@ -26,6 +26,15 @@ TEST(XmlTest, ReadsWhatServersSend) {
   }
 }
 
+TEST(DigestTest, IsHexOrBase64) {
+  std::string hex = Sha256Hex("abc");
+  EXPECT_EQ(ToHex(Base64(FromHex(hex))), hex);
+  for (const char* bad : {"", "YWJj", "not base64, but of that length, 44 characters=",
+                          "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=-3"}) {
+    EXPECT_EQ(ToHex(bad), "") << bad;
+  }
+}
+
 TEST(XmlTest, EscapesNames) { EXPECT_EQ(EscapeXml("a<b>&\"\n"), "a&lt;b&gt;&amp;&quot;&#10;"); }
 
 TEST(UriTest, EncodesAllButTheUnreserved) {

@@ -37,6 +37,8 @@ struct S3Info : S3Object {
   // SHA-256 in base64 as the server knows it: of the object, or with "-N" at its end of the N
   // parts' digests. Empty: it was put without, or the server keeps none.
   std::string checksum_sha256;
+  // Of all its bytes, in hex: as it was put, or as the server knows it; "" when neither tells.
+  std::string Sha256() const;
 };
 
 struct S3Query {
@@ -92,6 +94,11 @@ struct S3Upload {
   Time started;
 };
 
+struct S3Keys {
+  std::string access_key;  // empty: requests are not signed
+  Secret secret_key, session_token;
+};
+
 namespace s3 {
 class Core;
 }
@@ -104,6 +111,8 @@ class S3Client {
   // "http://127.0.0.1:9000" or "https://s3.eu-west-1.amazonaws.com", for messages.
   const std::string& endpoint() const;
   const S3Options& options() const;
+  // Those that the next request is signed with, for somebody else who reads from the same server.
+  Result<S3Keys> Keys(std::stop_token stop);
 
   Result<S3Info> Head(const std::string& bucket, const std::string& key, std::stop_token stop);
   // Page after page, sorted by key; ends early with the Status of `take` when that is not ok.
@@ -154,8 +163,7 @@ class S3Client {
   // words, or exactly what is wrong.
   Result<std::string> Diagnose(const std::string& bucket, std::stop_token stop);
 
-  // Calls `work` for 0 … count - 1, as many at once as there are connections. The first failure
-  // stops the rest and is returned.
+  // base/parallel.h, with as many at once as there are connections.
   Status ForEach(size_t count, const std::function<Status(size_t, std::stop_token)>& work,
                  std::stop_token stop);
 

@@ -3,58 +3,45 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/hash.h"
 #include "base/storage_testing.h"
+#include "net/s3/server_testing.h"
 
 namespace millrace {
 namespace {
-
-constexpr char kScript[] = MILLRACE_SOURCE_FOLDER "/tests/services/s3_server.py";
-
-// The first line that a command prints.
-std::string LineOf(const std::string& command) {
-  char line[512] = "";
-  FILE* out = ::popen(command.c_str(), "r");
-  if (out && !std::fgets(line, sizeof line, out)) line[0] = '\0';
-  if (out) ::pclose(out);
-  std::string text = line;
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
 
 class Server : public testing::Environment {
  public:
   void SetUp() override {
     std::string pattern = (std::filesystem::temp_directory_path() / "s3_test.XXXXXX").string();
     folder = ::mkdtemp(pattern.data());
-    endpoint = LineOf(std::string(kScript) + " start " + folder);
-    ASSERT_FALSE(endpoint.empty()) << "the S3 server does not start";
+    server = std::make_unique<S3TestServer>(folder);
+    ASSERT_FALSE(server->endpoint().empty()) << "the S3 server does not start";
   }
   void TearDown() override {
-    LineOf(std::string(kScript) + " stop " + folder);
+    server.reset();
     std::filesystem::remove_all(folder);
   }
 
-  std::string folder, endpoint;
+  std::string folder;
+  std::unique_ptr<S3TestServer> server;
 };
 
 Server* const server =
     static_cast<Server*>(testing::AddGlobalTestEnvironment(new Server));  // gtest owns it
 
+std::shared_ptr<S3Client> Connect() { return ConnectForTest(server->server->endpoint()); }
+
 struct S3World : StorageWorld {
   explicit S3World(std::string prefix) {
-    S3Options options{.endpoint = server->endpoint};
-    options.access_key = "testkey";
-    options.secret_key = Secret("test-secret-key");
-    auto client = OpenS3(options);
-    std::string bucket = "b" + NewUuid();
-    EXPECT_TRUE((*client)->CreateBucket(bucket, {}).ok());
-    storage = OpenS3Storage(*client, {bucket, std::move(prefix), server->folder + "/locks"});
+    EXPECT_TRUE(client->CreateBucket(bucket, {}).ok());
+    storage = OpenS3Storage(client, {bucket, std::move(prefix), server->folder + "/local"});
   }
+  const std::shared_ptr<S3Client> client = Connect();
+  const std::string bucket = "b" + NewUuid();
 };
 
 INSTANTIATE_TEST_SUITE_P(
@@ -62,6 +49,23 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(StorageKind{"bucket", [] { return std::make_unique<S3World>(""); }},
                     StorageKind{"prefix", [] { return std::make_unique<S3World>("a/b"); }}),
     NameOf);
+
+TEST(S3StorageTest, HasTheServerCopy) {
+  S3World world("p");
+  ASSERT_TRUE(world.client->Put(world.bucket, "from/x y", "one", {}, {}).ok());
+  S3Info there = *world.client->Head(world.bucket, "from/x y", {});
+  ServerFile from{world.client->endpoint(), world.bucket, there.key,
+                  there.size,               there.etag,   there.Sha256()};
+  ASSERT_EQ(from.sha256, Sha256Hex("one"));
+  ASSERT_TRUE(*world.storage->CopyFrom(from, "to/z", {}));
+  EXPECT_EQ(world.storage->Stat("to/z")->sha256, from.sha256);
+  ASSERT_TRUE(world.client->Put(world.bucket, "from/x y", "two", {}, {}).ok());
+  EXPECT_EQ(world.storage->CopyFrom(from, "to/z", {}).code(), Code::kUnavailable);
+  EXPECT_EQ(*world.storage->Read("to/z"), "one");
+  from.sha256 = Sha256Hex("other");
+  from.etag = "";
+  EXPECT_EQ(world.storage->CopyFrom(from, "to/y", {}).code(), Code::kUnavailable);
+}
 
 TEST(S3StorageTest, TellsWhereItsObjectsAre) {
   auto client =

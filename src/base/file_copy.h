@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "base/time.h"
 
-namespace millrace::landing {
+namespace millrace {
 
 struct Copied {
   std::string sha256;
@@ -17,6 +17,7 @@ struct Copied {
 };
 
 // `to` must not exist; an empty `to` only reads. kUnavailable when the file changed meanwhile.
+// Stops within a piece of it.
 Result<Copied> CopyFile(const std::string& from, const std::string& to, std::stop_token stop);
 
-}  // namespace millrace::landing
+}  // namespace millrace

@@ -1,4 +1,4 @@
-#include "connect/landing/copy.h"
+#include "base/file_copy.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include "base/descriptor.h"
 #include "base/hash.h"
 
-namespace millrace::landing {
+namespace millrace {
 
 namespace {
 
@@ -68,4 +68,4 @@ Result<Copied> CopyFile(const std::string& from, const std::string& to, std::sto
   return copied;
 }
 
-}  // namespace millrace::landing
+}  // namespace millrace

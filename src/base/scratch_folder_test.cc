@@ -1,0 +1,40 @@
+#include "base/scratch_folder.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(ScratchFolderTest, GoesWithItsOwnerAndSweepsWhatTheDeadLeft) {
+  std::string pattern = (fs::temp_directory_path() / "scratch_test.XXXXXX").string();
+  const std::string folder = ::mkdtemp(pattern.data());
+  pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ::waitpid(dead, nullptr, 0);
+  std::string left = folder + "/a-" + std::to_string(dead);
+  std::string living = folder + "/a-" + std::to_string(::getppid());
+  std::string other = folder + "/b-" + std::to_string(dead);
+  for (const std::string& each : {left, living, other}) fs::create_directories(each + "/x");
+  {
+    ScratchFolder scratch(folder, "a-");
+    EXPECT_FALSE(fs::exists(scratch.path()));
+    ASSERT_TRUE(scratch.Make().ok());
+    std::ofstream(scratch.path() + "/file") << "1";
+    EXPECT_FALSE(fs::exists(left));
+    EXPECT_TRUE(fs::exists(living));
+    EXPECT_TRUE(fs::exists(other));
+  }
+  EXPECT_FALSE(fs::exists(folder + "/a-" + std::to_string(::getpid())));
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,166 @@
+#include "connect/s3/config.h"
+
+#include <algorithm>
+
+#include "connect/s3/s3.h"
+
+namespace millrace::s3 {
+
+namespace {
+
+constexpr std::string_view kScheme = "s3://";
+
+template <std::derived_from<ServerConfig> Config>
+void AddServerFields(Spec<Config>& spec) {
+  auto add = [&spec]<class T>(const char* key, T ServerConfig::*member, std::string help,
+                              FieldOptions options = {}) {
+    spec.Field(key, static_cast<T Config::*>(member), std::move(help), std::move(options));
+  };
+  add("endpoint", &ServerConfig::endpoint,
+      "Of a server that is not AWS's, such as MinIO: http(s)://host:port. Without one: AWS, by "
+      "region.",
+      {.example = "\"https://minio.example.com:9000\""});
+  add("region", &ServerConfig::region, "Region of the buckets.");
+  add("path_style", &ServerConfig::path_style,
+      "http://host/bucket/key rather than http://bucket.host/key. Default: yes where an endpoint "
+      "is given.");
+  add("credentials", &ServerConfig::credentials,
+      "Where the keys come from. auto: access_key and secret_key where they are given, else AWS's "
+      "usual places: environment, profile, web identity, container, machine.");
+  add("access_key", &ServerConfig::access_key, "Access key id.", {.example = "${S3_ACCESS_KEY}"});
+  add("secret_key", &ServerConfig::secret_key, "Secret access key.",
+      {.example = "\"${secret:s3_secret_key}\""});
+  add("session_token", &ServerConfig::session_token, "Of temporary keys.");
+  add("profile", &ServerConfig::profile, "Of ~/.aws/config and ~/.aws/credentials.");
+  add("ca_file", &ServerConfig::ca_file,
+      "Certificates (PEM) to trust instead of the system's: for a server with a certificate of "
+      "your own.");
+  add("bucket", &ServerConfig::bucket, "Bucket of paths that do not name one.");
+  add("part_size", &ServerConfig::part_size, "Larger objects are moved in parts of this size.");
+  add("memory_limit", &ServerConfig::memory_limit, "Objects in memory on their way, together.");
+  add("parallel", &ServerConfig::parallel, "Requests at once.", {.min = 1, .max = 1024});
+  add("attempts", &ServerConfig::attempts,
+      "Of a request that fails for a reason that may pass, with growing pauses between them.",
+      {.min = 1, .max = 100});
+  add("connect_timeout", &ServerConfig::connect_timeout, "Longest wait for a connection.");
+  add("read_timeout", &ServerConfig::read_timeout,
+      "Longest silence of a server that was asked something.");
+}
+
+bool PathsAreRight(const SourceConfig& config) {
+  return std::ranges::all_of(
+      config.path, [&](const std::string& path) { return PlaceOf(path, config.bucket).ok(); });
+}
+
+Result<std::string> Test(const ServerConfig& config, std::stop_token stop) {
+  std::shared_ptr<S3Client> client = TRY(OpenS3(OptionsOf(config)));
+  return client->Diagnose(config.bucket, stop);
+}
+
+}  // namespace
+
+S3Options OptionsOf(const ServerConfig& config) {
+  S3Options options;
+  options.endpoint = config.endpoint;
+  options.region = config.region;
+  options.path_style = config.path_style;
+  options.credentials = config.credentials;
+  options.access_key = config.access_key;
+  options.secret_key = config.secret_key;
+  options.session_token = config.session_token;
+  options.profile = config.profile;
+  options.ca_file = config.ca_file;
+  options.part_size = config.part_size.count;
+  options.memory_limit = config.memory_limit.count;
+  options.connections = config.parallel;
+  options.attempts = config.attempts;
+  options.connect_timeout = config.connect_timeout;
+  options.read_timeout = config.read_timeout;
+  return options;
+}
+
+Result<Place> PlaceOf(const std::string& path, const std::string& bucket) {
+  Place place{bucket, path};
+  if (path.starts_with(kScheme)) {
+    size_t slash = path.find('/', kScheme.size());
+    place.bucket = path.substr(kScheme.size(), slash == path.npos ? slash : slash - kScheme.size());
+    place.key = slash == path.npos ? "" : path.substr(slash + 1);
+  }
+  if (place.bucket.empty())
+    return Invalid("'" + path + "' does not say which bucket",
+                   "write s3://BUCKET/" + path + ", or `bucket: …` beside it");
+  return place;
+}
+
+Spec<ServerConfig> ServerSpec() {
+  Spec<ServerConfig> spec("s3 connection", "A server that speaks S3, and how to sign in.");
+  AddServerFields(spec);
+  spec.Example("MinIO",
+               "connections:\n  store: {s3: {endpoint: \"https://minio:9000\", access_key: "
+               "\"${S3_KEY}\", secret_key: \"${secret:s3_secret_key}\"}}");
+  return spec;
+}
+
+Spec<SourceConfig> SourceSpec() {
+  Spec<SourceConfig> spec("s3 source",
+                          "Objects of a bucket: one, a folder, or all that a glob matches.");
+  spec.Field("path", &SourceConfig::path,
+             "An object, a folder (a path that ends in '/') or a glob (* ? [..] and ** across "
+             "folders), or several of them: s3://BUCKET/…, or below the bucket of the connection.",
+             {.required = true, .min = 1, .example = "\"s3://orders/2024/*.csv.gz\""});
+  spec.Field("connection", &SourceConfig::connection, kConnectionHelp);
+  AddFormatFields(spec);
+  spec.Field("incremental", &SourceConfig::incremental,
+             "Take only objects that are new or have another content than when they were taken. "
+             "Default: yes where the task keeps what it wrote before.")
+      .Field("rewritten", &SourceConfig::rewritten, file::kRewrittenHelp)
+      .Field("hidden", &SourceConfig::hidden, "Take objects named .x and _x, too.");
+  AddServerFields(spec);
+  spec.Short("path")
+      .Example("New files of a bucket",
+               "from: {s3: {connection: store, path: \"s3://orders/2024/*.csv.gz\"}}")
+      .Require(PathsAreRight, "'path' does not say which bucket",
+               "write s3://BUCKET/…, or `bucket: …` beside it");
+  return spec;
+}
+
+Spec<SinkConfig> SinkSpec() {
+  Spec<SinkConfig> spec("s3 sink", "An object of a bucket, put there whole or not at all.");
+  spec.Field("path", static_cast<std::string SinkConfig::*>(&SinkConfig::path),
+             "s3://BUCKET/…, or below the bucket of the connection. One that ends in '/' is a "
+             "folder to which each commit adds an object.",
+             {.required = true, .example = "\"s3://reports/daily.csv\""});
+  spec.Field("connection", static_cast<std::string SinkConfig::*>(&SinkConfig::connection),
+             kConnectionHelp);
+  file::AddSinkFields(spec);
+  spec.Field("abort_uploads_after", &SinkConfig::abort_uploads_after,
+             "Uploads in parts to this target that were begun so long ago and never came to their "
+             "end, because their program was killed, are aborted.");
+  AddServerFields(spec);
+  spec.Short("path")
+      .Example("A report", "to: {s3: {connection: store, path: \"s3://reports/daily.csv\"}}")
+      .Example("An object a commit",
+               "to: {s3: {connection: store, path: \"s3://exports/orders/\", format: parquet}}")
+      .Require([](const SinkConfig& config) { return PlaceOf(config.path, config.bucket).ok(); },
+               "'path' does not say which bucket", "write s3://BUCKET/…, or `bucket: …` beside it")
+      .Require([](const SinkConfig& config) { return file::TellsFormat(config); },
+               "the path does not tell the format", file::kFormatHint)
+      .Require([](const SinkConfig& config) { return file::CanBeReplaced(config); },
+               "a folder cannot be replaced", "name the object, or leave 'mode' out");
+  return spec;
+}
+
+SinkTraits TraitsOf(const SinkConfig& config) { return file::TraitsOf(config); }
+
+SourceTraits TraitsOf(const SourceConfig& config) {
+  return {.incremental = config.incremental, .can_be_incremental = true};
+}
+
+void Register(Registry& registry) {
+  registry.AddConnection<ServerConfig>("s3", ServerSpec(), Test);
+  registry.AddStorage<ServerConfig>("s3", "s3", ServerSpec(), OpenStorages);
+  registry.AddSource<SourceConfig>("s3", SourceSpec(), MakeSource, TraitsOf);
+  registry.AddSink<SinkConfig>("s3", SinkSpec(), MakeSink, TraitsOf);
+}
+
+}  // namespace millrace::s3

@@ -1,0 +1,77 @@
+#include "run/upkeep.h"
+
+#include <set>
+
+#include "base/storage.h"
+#include "run/run.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr Micros kPause = std::chrono::days(1);
+constexpr const char* kRejectedAt = "_rejected_at";  // see RejectRows
+
+class Upkeep {
+ public:
+  Upkeep(RunScope& run, std::stop_token stop)
+      : run_(run),
+        retention_(run.context.project.lake.retention),
+        now_(run.Now()),
+        stop_(std::move(stop)) {}
+
+  void Work() {
+    for (const Task& task : run_.pipeline.tasks) {
+      if (stop_.stop_requested()) return;
+      Tell(task, retention_.rejects ? Rejects(task) : Status::Ok());
+      Tell(task, retention_.versions ? Versions(task) : Status::Ok());
+    }
+  }
+
+ private:
+  void Tell(const Task& task, const Status& status) {
+    if (!status.ok() && status.code() != Code::kCanceled)
+      run_.Tell(Event::Kind::kWarning, task, "retention: " + status.message(), status.hint());
+  }
+
+  Status Rejects(const Task& task) {
+    if (!task.rejects) return Status::Ok();
+    Result<TableName> name = ParseTableName(task.rejects->traits.writes);
+    if (!name.ok()) return Status::Ok();  // they go elsewhere
+    std::unique_ptr<Table> table = run_.context.lake.Open(*name);
+    if (!TRY(table->Exists())) return Status::Ok();
+    std::unique_ptr<Session> session = TRY(run_.context.engine.Open("retention"));
+    return table->DeleteOlder(*session, kRejectedAt, now_ - *retention_.rejects, now_, stop_)
+        .status();
+  }
+
+  Status Versions(const Task& task) {
+    for (const std::string& written : task.writes) {
+      Result<TableName> name = ParseTableName(written);
+      if (!name.ok() || !seen_.insert(written).second) continue;
+      std::unique_ptr<Table> table = run_.context.lake.Open(*name);
+      if (TRY(table->Exists())) TRY(table->Vacuum(*retention_.versions, false, now_));
+    }
+    return Status::Ok();
+  }
+
+  RunScope& run_;
+  const RetentionSettings& retention_;
+  const Time now_;
+  const std::stop_token stop_;
+  std::set<std::string> seen_;
+};
+
+}  // namespace
+
+void KeepUp(RunScope& run, std::stop_token stop) {
+  if (!run.context.project.lake.retention.Any()) return;
+  // Its time says when the last one was.
+  std::unique_ptr<Storage> state = OpenLocalStorage(StateFolder(run.context.project) + "/upkeep");
+  Result<FileInfo> last = state->Stat(run.pipeline.name);
+  if (last.ok() && last->modified > run.Now() - kPause) return;
+  Upkeep(run, std::move(stop)).Work();
+  (void)state->Put(run.pipeline.name, FormatTime(run.Now()) + "\n").ok();  // else once more
+}
+
+}  // namespace millrace

@@ -1,0 +1,13 @@
+// What is done for a lake after a run: what its retention lets go, goes.
+#pragma once
+
+#include <stop_token>
+
+#include "run/run_scope.h"
+
+namespace millrace {
+
+// Once a day a pipeline. A failure is told as a warning: the rows of the run are there.
+void KeepUp(RunScope& run, std::stop_token stop);
+
+}  // namespace millrace
