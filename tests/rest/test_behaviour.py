@@ -1,7 +1,8 @@
 """What is asked when: nothing twice, only what is new, not too often."""
+import re
 import time
 
-from world import Server, must
+from world import Server, api, must, secret
 
 LIST = {"records": "data", "paginator": {"type": "page", "page_size": 10}}
 
@@ -22,18 +23,20 @@ def test_nothing_new_is_no_commit(here):
 
 
 def test_a_document_that_did_not_change_is_not_sent(here):
-    with Server() as server:
-        here.source({"url": f"{server.url}/list/etag"})
-        here.run().ok()
-        server.forget()
-        must("nothing changed" in here.run().ok().out, "it ran though nothing changed")
-        line, = server.requests()
-        must(line["status"] == 304, f"{line}")
-        here.run("--force").ok()    # its rows are wanted all the same
-        must(len(here.ids()) == 35, "rows")
-        server.set(items=40)
-        here.run().ok()
-        must(len(here.ids()) == 40, "what is new")
+    for kind in ("etag", "modified"):
+        with Server() as server:
+            here.source({"url": f"{server.url}/list/{kind}"})
+            here.run().ok()
+            for _ in range(2):
+                server.forget()
+                must("nothing changed" in here.run().ok().out, "it ran though nothing changed")
+                line, = server.requests()
+                must(line["status"] == 304, f"{line}")
+            here.run("--force").ok()    # its rows are wanted all the same
+            must(len(here.ids()) == 35, "rows")
+            server.set(items=40)
+            here.run().ok()
+            must(len(here.ids()) == 40, "what is new")
 
 
 def test_plan_asks_nothing_and_preview_once(here):
@@ -94,6 +97,28 @@ def test_windows(here):
         must(len(targets) == 6, f"{targets}")
         must("since=2024-01-01T04%3A00%3A00Z&until=2024-01-01T04%3A59%3A59Z" in targets[4], f"{targets[4]}")
         must("since=2024-01-01T05%3A00%3A00Z&until=2024-01-01T06%3A00%3A00Z" in targets[5], f"{targets[5]}")
+
+
+def test_requests_are_logged(here):
+    """Each at debug, without its secrets; their sum always."""
+    with Server("--errors", 0.4) as server:
+        here.source({"url": f"{server.url}/apikeyq/list/page", **LIST, "error_handler": {"first_delay": "1ms"},
+                     "authenticator": {"type": "api_key", "api_token": secret("api_key"),
+                                       "inject_into": "request_parameter"}})
+        here.run().ok()
+        lines = [line.split(" ", 1)[1] for line in here.logs().splitlines() if " GET " in line]
+        asked = server.requests()
+        must(len(lines) == len(asked) > 4, f"{len(asked)} requests, in the log {lines}")
+        shape = re.compile(r"GET http://127\.0\.0\.1:\d+/apikeyq/list/page\?\S+ (\d+) [\d.]+ \w+ [\d.]+ .?s attempt \d+")
+        for line, request in zip(lines, asked):
+            found = shape.fullmatch(line)
+            must(found and int(found[1]) == request["status"], f"{line}\n{request}")
+        must(any(line.endswith("attempt 2") for line in lines), f"{lines}")
+        must(f": {len(asked)} requests, {len(asked) - 4} of them repetitions, " in here.logs(), here.logs())
+        must(api.API_KEY not in here.logs(), "the key is in the log")
+        here.end(here.start("run", "pipeline.yml", "--force", MILLRACE_LOG="info")).ok()
+        must(sum(" GET " in line for line in here.logs().splitlines()) == len(lines), "requests without debug")
+        must(here.logs().count(" requests, ") == 2, "a sum each time")
 
 
 def test_rate(here):

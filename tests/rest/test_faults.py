@@ -8,6 +8,7 @@ from world import Server, must, secret
 
 ONCE = {"error_handler": {"max_attempts": 1}}
 MB = 1_000_000
+BIG = 200 * MB    # of a body; 2 GB in the long form
 
 FAULTS = {   # what is asked, the config, what is told
     "hang": ({"read_timeout": "1s"}, ["no byte came for 1.0 s", "read_timeout"]),
@@ -75,11 +76,15 @@ def test_charset(here):
 def test_a_big_body_in_little_memory(here):
     here.write("millrace.yml", "engine: {memory_limit: 150MB}\n")
     with Server() as server:
-        here.source({"url": f"{server.url}/fault/huge?bytes=200000000", "columns": {"id": "BIGINT", "v": "VARCHAR"}})
-        result = here.run().ok()
-        count = int(here.rows("SELECT count(*) FROM silver.t")[0][0])
-        must(count == 1 + 199 * 50_000 + 100, f"{count} rows")
-        must(result.memory < 350 * MB, f"{result.memory / MB:.0f} MB for a body of 200 MB")
+        for size, record in ((200 * MB, 20), (BIG, 400)):
+            here.source({"url": f"{server.url}/fault/huge?bytes={size}&record={record}", "max_body": "3GB",
+                         "columns": {"id": "BIGINT", "v": "VARCHAR"}})
+            result = here.run("--full-refresh").ok()
+            count = int(here.rows("SELECT count(*) FROM silver.t")[0][0])
+            pieces = -(-(size - 1 - 100 * record) // MB) - 1    # of a megabyte, before the last record
+            must(count == 100 + pieces * (MB // record) + 1, f"{count} rows")
+            must(result.memory < 350 * MB, f"{result.memory / MB:.0f} MB for a body of {size / MB:.0f} MB")
+            must(not here.staged(), f"left behind: {here.staged()}")
 
 
 def test_redirects(here):

@@ -50,10 +50,14 @@ def test_loops_are_noticed(here):
         here.source({"url": f"{server.url}/list/loop", "records": "data"})
         here.run().fails("the pages go round", "/list/loop")
         must(len(server.requests()) <= 4, f"{len(server.requests())} requests until it was noticed")
-        here.source({"url": f"{server.url}/list/same", "records": "data", "paginator": "page"})
-        server.forget()
-        here.run().fails("the same records as the page before", "page 2")
-        must(len(server.requests()) == 2, f"{len(server.requests())} requests until it was noticed")
+        for paginator in ("page", {"type": "page", "total": "pages"}, {"type": "page", "page_size": 10},
+                          {"type": "offset", "page_size": 10}, {"type": "offset", "page_size": 10, "total": "pages"},
+                          {"type": "offset", "page_size": 10, "inject_into": "header"}, "cursor",
+                          {"type": "cursor", "cursor": "last_record.id"}, "link", "next_url", "auto"):
+            here.source({"url": f"{server.url}/list/same", "records": "data", "paginator": paginator})
+            server.forget()
+            here.run().fails("the same records as the page before", "page 2")
+            must(len(server.requests()) == 2, f"{paginator}: {len(server.requests())} requests until it was noticed")
 
 
 def test_pages_have_a_limit(here):

@@ -10,7 +10,7 @@ JSON line each, in --log; GET /_requests gives them, too. Standard library only.
                                                   {"page", "num_pages", "num_results", "results": [...]}; see school.py
   /api/assessments/ID/overall|group|standard      the same, of the students' responses
   /list/KIND       N records by KIND of pagination: page offset cursor link next body headers
-  /list/...        ndjson csv nested etag since same loop empty many lists
+  /list/...        ndjson csv nested etag modified since same loop empty many lists
   /AUTH/...        the same behind a sign-in: basic bearer apikey apikeyq oauth1 oauth1sha256 oauth2 session
   /files/NAME      a file of --files
   /fault/...       hang reset half cut invalid charset badcharset huge bomb redirect status html headers busy
@@ -158,12 +158,19 @@ class Api:
             if request.headers.get("if-none-match") == tag:
                 return Answer(b"", 304, [("ETag", tag)])
             return Answer(body, headers=[("ETag", tag)])
+        if kind == "modified":    # as often as the number of records changes
+            last = f"Mon, 01 Jan 2024 00:00:{total % 60:02d} GMT"
+            if request.headers.get("if-modified-since") == last:
+                return Answer(b"", 304, [("Last-Modified", last)])
+            return Answer([self.item(i) for i in range(total)], headers=[("Last-Modified", last)])
         if kind == "since":
             since, until = query.get("since", ""), query.get("until", "9999")
             return Answer({"data": [item for item in map(self.item, range(total))
                                     if since <= item["updated_at"] <= until]})
-        if kind == "same":
-            return Answer({"data": [self.item(i) for i in range(10)]})
+        if kind == "same":    # always the first page, and always one more behind it
+            url = f"{self.base}{request.path}?page=next"
+            return Answer({"data": [self.item(i) for i in range(10)], "next_cursor": "next", "next": url, "pages": 99},
+                          headers=[("Link", f'<{url}>; rel="next"')])
         if kind == "loop":
             step = request.number("step", 0)
             return Answer({"next": f"{self.base}{request.path}?step={(step + 1) % 3}", "data": [self.item(step)]})
@@ -189,7 +196,8 @@ class Api:
         if kind == "badcharset":
             return Answer('[{"id": 1, "v": "é"}]'.encode("latin-1"), kind="application/json; charset=utf-8")
         if kind == "huge":
-            return Answer(b"[" + b'{"id": 1, "v": "x"},' * 100, behave="huge:" + query.get("bytes", "2000000000"))
+            row = b'{"id": 1, "v": "%b"},' % (b"x" * (request.number("record", 20) - 19))
+            return Answer(b"[" + row * 100, behave="huge:" + query.get("bytes", "2000000000"))
         if kind == "bomb":
             return Answer(gzip.compress(b'[{"v": "' + b"a" * int(query.get("bytes", 100_000_000)) + b'"}]'),
                           headers=[("Content-Encoding", "gzip")])
@@ -428,7 +436,7 @@ class Connection(asyncio.Protocol):
             return
         self.transport.write(data + body)
         if behave.startswith("huge:"):
-            asyncio.ensure_future(self.pour(length - len(body)))
+            asyncio.ensure_future(self.pour(body[1:len(body) // 100 + 1], length - len(body)))
             return
         if behave.startswith("file:"):
             asyncio.ensure_future(self.send_file(behave[5:]))
@@ -442,16 +450,16 @@ class Connection(asyncio.Protocol):
         self.busy = False
         self.next()
 
-    async def pour(self, left):
+    async def pour(self, row, left):
         """Much, without holding it."""
-        piece = b'{"id": 1, "v": "x"},' * 50_000
+        piece = row * (1_000_000 // len(row))
         while left > 0 and not self.transport.is_closing():
             if self.transport.get_write_buffer_size() > 4 << 20:
                 await asyncio.sleep(0.001)
                 continue
             part = piece[:left]
             if left <= len(piece):
-                part = piece[:19] + b" " * (left - 20) + b"]"
+                part = row[:-1] + b" " * (left - len(row)) + b"]"
             self.transport.write(part)
             left -= len(part)
         self.busy = False

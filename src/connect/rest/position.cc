@@ -138,7 +138,7 @@ std::string DefinitionOf(const SourceConfig& config) {
   };
   for (const std::string* text :
        {&config.url_base, &config.url, &config.method, &config.records, &config.paginator.param,
-        &config.paginator.size_param, &config.paginator.cursor})
+        &config.paginator.size_param, &config.paginator.cursor, &config.paginator.total})
     add(*text);
   std::string body;
   AddTree(config.body, body);

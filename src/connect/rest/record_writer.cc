@@ -17,7 +17,7 @@ namespace {
 using Element = simdjson::dom::element;
 using ElementType = simdjson::dom::element_type;
 
-constexpr size_t kBlock = size_t{4} << 20;  // bytes of lines in a frame
+constexpr size_t kBlock = size_t{1} << 20;  // bytes of lines in a frame
 constexpr int kShapeDepth = 8;
 
 uint64_t Mix(uint64_t hash, uint64_t more) {

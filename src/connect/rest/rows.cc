@@ -14,12 +14,13 @@ namespace {
 constexpr const char* kSniffOptions =
     ", format='newline_delimited', sample_size=-1, field_appearance_threshold=0";
 
-std::string ReadLines(const Stage& stage, const RowsOptions& options, const std::string& columns) {
+// The engine reads into pieces of twice the longest line that may come.
+std::string ReadLines(const Stage& stage, const std::string& columns) {
   std::vector<std::string> paths;
   for (const std::string& path : stage.RowsPaths()) paths.push_back(SqlLiteral(path));
   return "read_json([" + Join(paths, ", ") + "], compression='zstd'" +
          ", format='newline_delimited', auto_detect=false, maximum_object_size=" +
-         std::to_string(options.max_record + 4096) + ", columns={" + columns + "})";
+         std::to_string(LongestFrame(stage)) + ", columns={" + columns + "})";
 }
 
 std::string ColumnList(const std::vector<std::pair<std::string, std::string>>& columns) {
@@ -76,7 +77,7 @@ StagedRows Declared(const Stage& stage, const Columns& columns, const RowsOption
                       SqlLiteral("column " + quoted + " is not " + type + ": ") + " || left(" +
                       quoted + ", 100) END");
   }
-  std::string lines = ReadLines(stage, options, ColumnList(read));
+  std::string lines = ReadLines(stage, ColumnList(read));
   std::string good = fits.empty() ? "true" : Join(fits, " AND ");
   StagedRows staged;
   staged.rows.text = "SELECT " + Join(items, ", ") + ", " + SqlLiteral(options.source_file) +
@@ -157,7 +158,7 @@ Result<StagedRows> ReadStaged(Session& session, const Stage* stage, const RowsOp
     staged = Declared(*stage, columns, options);
   } else {
     staged.rows = {"SELECT *, " + SqlLiteral(options.source_file) + " AS _source_file FROM " +
-                   ReadLines(*stage, options, ColumnList(columns))};
+                   ReadLines(*stage, ColumnList(columns))};
   }
   staged.columns = {columns.begin(), columns.end()};
   if (!options.explode.empty()) staged.rows = TRY(Exploded(session, staged.rows, options.explode));

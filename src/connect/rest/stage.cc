@@ -325,4 +325,12 @@ Status Stage::Remove(const std::string& folder) {
   return error ? FromErrno("cannot remove " + folder, error.value()) : Status::Ok();
 }
 
+int64_t LongestFrame(const Stage& stage) {
+  int64_t longest = 0;
+  for (const StagedPage& page : stage.pages()) {
+    for (const Frame& frame : page.frames) longest = std::max(longest, frame.lines_bytes);
+  }
+  return longest;
+}
+
 }  // namespace millrace::rest

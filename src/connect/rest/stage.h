@@ -123,4 +123,7 @@ class Stage {
   Sample sample_;
 };
 
+// Bytes of lines in it: none is longer.
+int64_t LongestFrame(const Stage& stage);
+
 }  // namespace millrace::rest
