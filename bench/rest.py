@@ -23,8 +23,8 @@ IN_FLIGHT, DELAY = 64, 0.05
 
 
 class Server:
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([sys.executable, f"{ROOT}/tests/services/api.py", *map(str, arguments)],
+    def __init__(self, program, *arguments):
+        self.process = subprocess.Popen([sys.executable, f"{ROOT}/{program}", *map(str, arguments)],
                                         stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().split()[-1]
 
@@ -35,9 +35,8 @@ class Server:
 
     def span(self):
         """Seconds from the first answer to the last one, and how many there were."""
-        times = sorted(line["time"] for line in self.get("/_requests"))
-        self.get("/_forget")
-        return times[-1] - times[0], len(times)
+        first, last, count = self.get("/_span")
+        return last - first, count
 
     def __enter__(self):
         return self
@@ -57,18 +56,18 @@ def project(folder, rest):
 
 def fan_out(options, figures):
     count = options.requests
-    with Server("--delay", DELAY) as server:
+    with Server("bench/rest_server.py", DELAY) as server:
         folder = f"{figures.folder}/fan-out"
-        project(folder, {"url": server.url + "/list/small?of={each.value}", "parallel": IN_FLIGHT,
+        project(folder, {"url": server.url + "/?of={each.value}", "parallel": IN_FLIGHT,
                          "for_each": [str(n) for n in range(count)]})
         urls = f"{figures.folder}/urls"
         with open(urls, "w") as out:
-            out.writelines(f'url = "{server.url}/list/small?of={n}"\noutput = "/dev/null"\n' for n in range(count))
+            out.writelines(f'url = "{server.url}/?of={n}"\noutput = "/dev/null"\n' for n in range(count))
         programs = [
             Program("millrace", [options.millrace, "-C", folder, "run", "pipeline.yml"],
                     [f"{folder}/lake", f"{folder}/.millrace"]),
             Program("curl --parallel", ["curl", "-s", "--parallel", "--parallel-max", str(IN_FLIGHT), "-K", urls]),
-            Program("Python, 64 threads", [sys.executable, f"{HERE}/rest_threads.py", server.url + "/list/small",
+            Program("Python, 64 threads", [sys.executable, f"{HERE}/rest_threads.py", server.url + "/",
                                            str(count)])]
         ideal = (count / IN_FLIGHT - 1) * DELAY
         shares = {program.name: [] for program in programs}
@@ -109,7 +108,7 @@ def body(options, python, figures):
     document = f"{figures.folder}/files/big.json"
     os.makedirs(os.path.dirname(document))
     write_document(document, options.megabytes)
-    with Server("--files", os.path.dirname(document)) as server:
+    with Server("tests/services/api.py", "--files", os.path.dirname(document)) as server:
         folder = f"{figures.folder}/body"
         project(folder, {"url": f"{server.url}/files/big.json", "max_body": "4GB"})
         programs = [Program("millrace, over HTTP", [options.millrace, "-C", folder, "run", "pipeline.yml"],

@@ -87,8 +87,9 @@ class Storage {
   virtual Status MakeFolder(std::string_view path) = 0;
   // Makes files that an engine wrote below WriteUri("") durable, their folders included.
   virtual Status Sync(const std::vector<std::string>& paths) = 0;
-  // What uploads into the folder left that were begun before then and never came to their end.
-  virtual Status RemoveUnfinished(std::string_view /*folder*/, Time /*before*/) {
+  // What uploads to paths that begin so left, when they were begun before then and never came to
+  // their end.
+  virtual Status RemoveUnfinished(std::string_view /*prefix*/, Time /*before*/) {
     return Status::Ok();
   }
 };

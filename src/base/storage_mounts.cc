@@ -124,8 +124,8 @@ class MountedStorage final : public Storage {
     for (const auto& [storage, own] : by_storage) TRY(storage->Sync(own));
     return Status::Ok();
   }
-  Status RemoveUnfinished(std::string_view folder, Time before) override {
-    Place at = Find(folder);
+  Status RemoveUnfinished(std::string_view prefix, Time before) override {
+    Place at = Find(prefix);
     return at.storage->RemoveUnfinished(at.path, before);
   }
 

@@ -62,7 +62,7 @@ class Source {
   virtual Status Open(const Range& range, std::stop_token stop) = 0;
   // nullopt: the range is read.
   virtual Result<std::optional<Batch>> Read(std::stop_token stop) = 0;
-  // `position` and all before it is committed. Told again when nothing came after it.
+  // `position` and all before it is committed. May be told again.
   virtual Status Acknowledge(const Position& /*position*/) { return Status::Ok(); }
 
   // How the session's engine reads the opened range by itself, so that no row passes through our

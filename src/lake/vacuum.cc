@@ -92,7 +92,7 @@ Result<VacuumResult> VacuumTable(TableLog& log, Micros retention, bool dry_run, 
     TRY(Failpoint("lake.vacuum.each"));
     TRY(storage.Remove(file.path));
   }
-  if (!dry_run) TRY(storage.RemoveUnfinished(log.folder(), unnamed_cutoff));
+  if (!dry_run) TRY(storage.RemoveUnfinished(log.folder() + "/", unnamed_cutoff));
   return result;
 }
 

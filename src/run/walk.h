@@ -62,7 +62,8 @@ class Walk {
   Status CommitRejects(const Interval& interval, std::stop_token stop);
   Status CommitTargets(const Interval& interval, std::stop_token stop);
   Status Finish(const Interval& interval);
-  Status Acknowledge(const Interval& interval);  // to the inputs: it is committed
+  // Sources learn that the interval is committed; more than once does no harm.
+  Status Acknowledge(const Interval& interval);
 
   RunScope& run;
   const Task& task;

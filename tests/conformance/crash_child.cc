@@ -51,7 +51,7 @@ bool DieWriting(World& world, const SinkKind& kind, const std::string& task,
 }
 
 std::vector<std::string> FailpointsOf(World& world, const SinkKind& kind, const std::string& task) {
-  World other;
+  World other(kind.lake);
   if (!WriteOnce(other, kind, task, 1, Ids(1, 3)).ok()) return {};
   std::string log = world.Path("failpoints.log");
   Spawn(kind.label, other.folder(), task, "", {"MILLRACE_FAILPOINT_LOG=" + log});
@@ -68,7 +68,7 @@ int RunCrashChild(int count, char** arguments) {
   if (count != 6 || std::strcmp(arguments[1], kFlag) != 0) return -1;
   for (const SinkKind& kind : SinkKinds()) {
     if (kind.label != arguments[2]) continue;
-    World world(arguments[3]);
+    World world(kind.lake, arguments[3]);
     std::string point = arguments[5];
     if (point != kBeforeCommit) {
       Status status = WriteOnce(world, kind, arguments[4], 2, Ids(4, 6));

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "conformance/api_server.h"
+#include "conformance/s3_world.h"
 #include "conformance/suite.h"
 
 namespace millrace::conformance {
@@ -77,6 +78,40 @@ Status Publish(World& world, const std::string& rows) {
   text << std::ifstream(all, std::ios::binary).rdbuf();
   ApiServer::Get().Serve("/rows", text.str());
   return Status::Ok();
+}
+
+// An object that was not there, in the world's bucket.
+Status PutObject(World& world, const std::string& rows) {
+  std::string file = FreshName(world, "objects", ".parquet");
+  TRY(world.session().WriteFile({rows}, file, "parquet", {}, {}));
+  return PutIntoBucket(world.folder(), "data/" + fs::path(file).filename().string(), file);
+}
+
+std::unique_ptr<Storage> BesideS3(const std::string& folder) { return LakeBesideS3(folder, false); }
+std::unique_ptr<Storage> LandingOnS3(const std::string& folder) {
+  return LakeBesideS3(folder, true);
+}
+
+// A bucket that is gone.
+void RemoveBucket(World& world) { fs::remove_all(S3Bucket(world.folder())); }
+
+// As the server has it on its disk: not what our client says.
+std::function<std::string(World&)> ReadBucket(const std::string& glob) {
+  return [=](World& world) {
+    return "SELECT * FROM read_parquet(" + SqlLiteral(S3Bucket(world.folder()) + "/" + glob) +
+           ", union_by_name := true)";
+  };
+}
+
+SinkKind S3Sink(const std::string& label, const std::string& path, const std::string& glob,
+                bool replaces) {
+  return {.label = label,
+          .connector = "s3",
+          .config = "{path: \"s3://@WORLD@/" + path + "\", format: parquet, " + S3Fields() + "}",
+          .read = ReadBucket(glob),
+          .spoil = RemoveBucket,
+          .lake = BesideS3,
+          .replaces = replaces};
 }
 
 std::string ReadTable(World& world) {
@@ -169,12 +204,24 @@ std::vector<SourceKind> SourceKinds() {
        .config = "in/*.parquet",
        .missing_config = "missing",
        .add = Land},
+      {.label = "landing_on_s3",
+       .connector = "landing",
+       .config = "in/*.parquet",
+       .missing_config = "missing",
+       .add = Land,
+       .lake = LandingOnS3},
       {.label = "rest",
        .connector = "rest",
        .config = RestConfig("rows"),
        .missing_config = RestConfig("missing"),
        .add = Publish,
        .untyped = true},
+      {.label = "s3",
+       .connector = "s3",
+       .config = "{path: \"s3://@WORLD@/data/*.parquet\", " + S3Fields() + "}",
+       .missing_config = "{path: \"s3://@WORLD@/missing/*\", " + S3Fields() + "}",
+       .add = PutObject,
+       .lake = BesideS3},
       {.label = "table",
        .connector = "table",
        .config = "{name: bronze.rows, incremental: true}",
@@ -192,6 +239,14 @@ std::vector<SinkKind> SinkKinds() {
        .config = "in",
        .read = ReadParquet("lake/landing/in/*.parquet"),
        .spoil = FileInTheWay("lake/landing")},
+      {.label = "landing_on_s3",
+       .connector = "landing",
+       .config = "in",
+       .read = ReadBucket("landing/in/*.parquet"),
+       .spoil = RemoveBucket,
+       .lake = LandingOnS3},
+      S3Sink("s3_a_commit", "out/", "out/*.parquet", false),
+      S3Sink("s3_replaced", "out/rows.parquet", "out/rows.parquet", true),
       TableSink("table_append", "mode: append", false),
       TableSink("table_replace", "mode: replace", true),
       TableSink("table_merge", "mode: merge, key: id", false),

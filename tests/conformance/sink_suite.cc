@@ -44,7 +44,7 @@ class SinkSuite : public testing::TestWithParam<SinkKind> {
   // After commits of 1..3 and of 4..6.
   Lines ExpectBoth() { return GetParam().replaces ? Expect(4, 6) : Expect(1, 6); }
 
-  World world_;
+  World world_{GetParam().lake};
 };
 
 TEST_P(SinkSuite, ProbeWritesNothing) {
@@ -159,7 +159,7 @@ TEST_P(SinkSuite, KilledAnywhereItComesOnce) {
   std::vector<std::string> points = FailpointsOf(world_, GetParam(), kTask);
   points.insert(points.begin(), kBeforeCommit);
   for (size_t i = 0; i < points.size(); ++i) {
-    World world;
+    World world(GetParam().lake);
     ASSERT_TRUE(WriteOnce(world, GetParam(), kTask, 1, Ids(1, 3)).ok());
     ASSERT_TRUE(DieWriting(world, GetParam(), kTask, points[i]))
         << points[i] << ": the child did not die";

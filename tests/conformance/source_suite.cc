@@ -54,7 +54,7 @@ class SourceSuite : public testing::TestWithParam<SourceKind> {
   }
   Lines Expect(int first, int last) { return world_.Lines(Ids(first, last)); }
 
-  World world_;
+  World world_{GetParam().lake};
 };
 
 TEST_P(SourceSuite, ProbeSaysWhetherItIsThere) {

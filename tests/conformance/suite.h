@@ -22,11 +22,17 @@ namespace millrace::conformance {
 // A folder of its own with a lake, a state folder and an engine: where a connector is tried.
 class World {
  public:
-  // `folder` "" makes one that goes with the world; else an existing one that stays.
-  explicit World(const std::string& folder = "");
+  // The world's folder → what its lake lives on; makes, too, what the kind needs elsewhere.
+  using MakeLake = std::function<std::unique_ptr<Storage>(const std::string& folder)>;
+
+  // `lake` null: a folder of the world. `folder` "" makes one that goes with the world; else an
+  // existing one that stays.
+  explicit World(const MakeLake& lake = nullptr, const std::string& folder = "");
   ~World();
 
   const std::string& folder() const { return folder_; }
+  // A name that no other world has. "@WORLD@" in the YAML of a connector stands for it.
+  static std::string NameOf(const std::string& folder);
   std::string Path(const std::string& file) const { return folder_ + "/" + file; }
   Session& session() { return *session_; }
   Lake& lake() { return *lake_; }
@@ -41,6 +47,7 @@ class World {
   std::vector<std::string> Files() const;
 
  private:
+  YamlNode Parse(std::string yaml, Diagnostics& diagnostics) const;
   ConnectContext& Keep(
       const std::string& task);  // lives as long as the world, as a connector may expect
 
@@ -64,6 +71,7 @@ struct SourceKind {
   std::function<Status(World&, const std::string& rows)> add;
   // How columns `id` and `v` come out of the source's rows.
   std::string columns = "id, v";
+  World::MakeLake lake = nullptr;
   // The source's columns are always the same, whatever is added.
   bool fixed_shape = false;
   // Rows travel as text, which has no types: it is not asked to keep every one.
@@ -78,6 +86,7 @@ struct SinkKind {
   std::function<std::string(World&)> read;
   // Makes the target impossible to write, for root too.
   std::function<void(World&)> spoil;
+  World::MakeLake lake = nullptr;
   bool replaces = false;  // as its traits say
   bool fixed_shape = false;
   std::string columns = "*";  // how rows of id and v are given to it

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "config/yaml.h"
 #include "conformance/suite.h"
@@ -20,11 +21,13 @@ std::string FreshFolder() {
 
 }  // namespace
 
-World::World(const std::string& folder)
+World::World(const MakeLake& lake, const std::string& folder)
     : own_(folder.empty()), folder_(own_ ? FreshFolder() : folder), env_{SystemClock()} {
   engine_ = *OpenDuckDb(
       {.memory_limit = int64_t{512} << 20, .threads = 2, .spill_folder = folder_ + "/spill"});
-  lake_ = OpenLake(folder_ + "/lake", env_, *engine_);
+  std::unique_ptr<Storage> storage =
+      lake ? lake(folder_) : OpenLocalStorage(folder_ + "/lake");
+  lake_ = OpenLake(LakeStorage{std::move(storage)}, env_, *engine_);
   session_ = *engine_->Open("suite");
   RegisterConnectors(registry_);
 }
@@ -44,13 +47,25 @@ ConnectContext& World::Keep(const std::string& task) {
   return *contexts_.back();
 }
 
+std::string World::NameOf(const std::string& folder) {
+  return "w" + Sha256Hex(folder).substr(0, 20);
+}
+
+YamlNode World::Parse(std::string yaml, Diagnostics& diagnostics) const {
+  constexpr std::string_view kName = "@WORLD@";
+  for (size_t at; (at = yaml.find(kName)) != yaml.npos;) {
+    yaml.replace(at, kName.size(), NameOf(folder_));
+  }
+  return ParseYaml(yaml, "suite.yml", diagnostics);
+}
+
 Result<std::unique_ptr<Source>> World::MakeSource(const std::string& connector,
                                                   const std::string& yaml,
                                                   const std::string& task) {
   const Registry::Entry* entry = registry_.Find(connector);
   if (!entry || !entry->parse_source) return NotFound("no source '" + connector + "'");
   Diagnostics diagnostics;
-  auto parsed = entry->parse_source(ParseYaml(yaml, "suite.yml", diagnostics), diagnostics);
+  auto parsed = entry->parse_source(Parse(yaml, diagnostics), diagnostics);
   if (!parsed) return diagnostics.ToStatus();
   return parsed->make(Keep(task));
 }
@@ -60,7 +75,7 @@ Result<std::unique_ptr<Sink>> World::MakeSink(const std::string& connector, cons
   const Registry::Entry* entry = registry_.Find(connector);
   if (!entry || !entry->parse_sink) return NotFound("no sink '" + connector + "'");
   Diagnostics diagnostics;
-  auto parsed = entry->parse_sink(ParseYaml(yaml, "suite.yml", diagnostics), diagnostics);
+  auto parsed = entry->parse_sink(Parse(yaml, diagnostics), diagnostics);
   if (!parsed) return diagnostics.ToStatus();
   return parsed->make(Keep(task));
 }

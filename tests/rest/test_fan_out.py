@@ -176,6 +176,28 @@ def test_kills(here):
                 must(not there.staged(), f"seed {seed}: left behind: {there.staged()[:3]}")
 
 
+def test_killed_after_its_commit(here):
+    """Nobody told the source that its rows are committed: the next run does, and nothing stays behind."""
+    with Server() as server:
+        for resumes in (True, False):
+            here.source({"url": f"{server.url}/list/page", "records": "data", "paginator": {"type": "page"}})
+            killed = here.end(here.start("run", "pipeline.yml", "--full-refresh",
+                                         MILLRACE_FAILPOINT="store.FinishCommit.after=kill"))
+            must(killed.code == -signal.SIGKILL, f"exit {killed.code}\n{killed.out}")
+            must(here.staged(), "it was not killed where it should be")
+            if resumes:
+                run = next(line.split()[0] for line in here.millrace("runs").out.splitlines() if line[:2] == "20")
+                here.millrace("run", "--resume", run).ok()
+            else:
+                here.run().ok()
+            must(not here.staged(), f"left behind: {here.staged()}")
+            must(here.ids() == list(range(1, 36)), "rows")
+            server.forget()
+            here.run().ok()
+            must(server.requests(), "the run after that does not ask")
+            must(not here.staged(), f"left behind: {here.staged()}")
+
+
 def test_kills_one_by_one(here):
     """Killed again and again until it is done; at most one answer is lost with each."""
     with Server("--items", 150, "--delay", 0.05) as server:

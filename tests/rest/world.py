@@ -111,9 +111,9 @@ class World:
         secrets = {f"MILLRACE_SECRET_{name.upper()}": value for name, value in SECRET_VARIABLES.items()}
         return {**kept, **secrets, "PATH": "/usr/bin:/bin", "MILLRACE_LOG": "debug"}
 
-    def start(self, *words):
+    def start(self, *words, **variables):
         out = tempfile.TemporaryFile()
-        process = subprocess.Popen([MILLRACE, *words], cwd=self.folder, env=self.environment(),
+        process = subprocess.Popen([MILLRACE, *words], cwd=self.folder, env={**self.environment(), **variables},
                                    stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         process.out = out
         return process

@@ -27,6 +27,7 @@ import deltalake
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../services"))
 from s3_server import S3Server, free_port  # noqa: E402
 
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT = 120    # seconds of any one program
 KILLS = 5
 LAYERS = ("bronze", "silver", "gold")
@@ -264,10 +265,14 @@ def test_buckets_are_made_where_allowed(world):
 
 
 class Proxy:
-    """Before the server: takes the condition off, as a server that has none would; hangs where `hangs` matches."""
+    """Before the server. Takes the condition off, as a server that has none would; hangs where `hangs` matches; answers
+    with an error of S3 once `fault` is set.
+    """
 
-    def __init__(self, server, hangs=None):
+    def __init__(self, server, hangs=None, keeps=False):
         self.hanging = threading.Event()
+        self.fault = None    # (status, code)
+        self.requests = 0
         this = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -278,8 +283,18 @@ class Proxy:
                     this.hanging.set()
                     time.sleep(30)
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                this.requests += 1
+                if this.fault:
+                    status, code = this.fault
+                    text = f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
+                    self.send_response_only(status)
+                    self.send_header("content-length", str(0 if self.command == "HEAD" else len(text)))
+                    self.end_headers()
+                    if self.command != "HEAD":
+                        self.wfile.write(text)
+                    return
                 to = http.client.HTTPConnection("127.0.0.1", server.port)
-                headers = {key: value for key, value in self.headers.items() if key.lower() != "if-none-match"}
+                headers = {key: value for key, value in self.headers.items() if keeps or key.lower() != "if-none-match"}
                 to.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for key, value in headers.items():
                     to.putheader(key, value)
@@ -399,6 +414,41 @@ def test_it_stops_while_the_engine_waits(world):
         equal(ended.code, 130, ended.out)
 
 
+def test_a_token_expires_mid_run(world):
+    wanted = world.wanted((1, 2))
+    for requests in (14, 40):
+        with Proxy(world.server, keeps=True) as proxy:
+            here = in_buckets(world, pipeline=PIPELINE.replace("attempts: 6", "attempts: 1"))
+            here.endpoint = proxy.endpoint
+            here.settings()
+            process = here.start("run", "pipeline.yml")
+            while proxy.requests < requests and process.poll() is None:
+                time.sleep(0.001)
+            proxy.fault = (400, "ExpiredToken")
+            ended = here.end(process)
+            expect(ended.code == 0 or re.search("token has expired|keys may be wrong or have expired", ended.out), ended.out[-2000:])
+            proxy.fault = None
+            here.run().ok()
+            equal(here.tables(), wanted, f"tables after the token expired at request {requests}")
+
+
+def test_a_full_disk(world):
+    """The server's disk is a small one of its own."""
+    folder = f"{world.folder}/small"
+    os.makedirs(folder)
+    with S3Server(folder, sidecar=True, megabytes=2) as server:
+        here = Project(world, "buckets")
+        here.endpoint = server.endpoint
+        here.settings()
+        here.write("in/1.csv", "id,day,amount\n" + "".join(
+            f"{n},{random.Random(n).random()},{n * n}\n" for n in range(300000)))
+        here.run().fails("bronze.* failed", "InternalError|full|No space|storage")
+        os.unlink(f"{here.folder}/in/1.csv")
+        here.orders(1)
+        here("run", "pipeline.yml", "--full-refresh").ok()
+        equal(len(here.rows("silver.orders")), 200, "rows once there is room")
+
+
 def test_kills(world):
     wanted = world.wanted((1, 2))
     for seed in range(KILLS):
@@ -429,7 +479,108 @@ def test_kill_at_each_commit_point(world):
         equal(here.tables(), wanted, point)
 
 
-def main():
+# --- the example
+
+MEDALLION = {"bronze.flights": "* EXCLUDE (_ingested_at, _source_file, _run_id)",
+             "bronze.planes": "* EXCLUDE (_ingested_at, _source_file, _run_id)",
+             "silver.flights": "*", "silver.flights_rejects": "_rule, carrier, flight",
+             "gold.airlines": "*", "gold.days": "*", "gold.destinations": "*"}
+
+
+class Medallion(Project):
+    """examples/medallion, in a folder of its own."""
+
+    def __init__(self, world, place):
+        super().__init__(world, "folder", "")
+        self.place = place
+        shutil.copytree(f"{REPOSITORY}/examples/medallion", self.folder, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns(".millrace", "lake"))
+        self.source = f"{self.mark}-source"
+        self.data = f"{REPOSITORY}/examples/flights/data"
+        if place == "s3":
+            self.curl("PUT", self.source)
+            for name in os.listdir(self.data):
+                if name.endswith(".gz"):
+                    self.curl("PUT", f"{self.source}/{name}", f"{self.data}/{name}")
+
+    def settings(self, *_, **__):
+        pass
+
+    def curl(self, method, path, file=None):
+        words = ["curl", "-sS", "--fail-with-body", "--aws-sigv4", "aws:amz:us-east-1:s3", "-X", method,
+                 "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--user",
+                 f"{S3Server.access_key}:{S3Server.secret_key}", f"{self.world.server.endpoint}/{path}"]
+        subprocess.run(words + (["-T", file] if file else []), check=True, stdout=subprocess.DEVNULL)
+
+    def start(self, *words, env=None):
+        server = {"SOURCE_URI": self.data} if self.place != "s3" else {
+            "SOURCE_URI": f"s3://{self.source}", "BUCKETS": f"{self.mark}-", "MILLRACE_ENV": "s3",
+            "SOURCE_ENDPOINT": self.world.server.endpoint, "SOURCE_ACCESS_KEY": S3Server.access_key,
+            "MILLRACE_SECRET_SOURCE_SECRET_KEY": self.secret, "LAKE_ENDPOINT": self.world.server.endpoint,
+            "LAKE_ACCESS_KEY": S3Server.access_key, "MILLRACE_SECRET_LAKE_SECRET_KEY": self.secret}
+        return super().start(*words, env={**server, **(env or {})})
+
+    def digests(self):
+        """Of every table: how many rows, and a sum that does not depend on their order."""
+        parts = [f"SELECT '{table}' AS name, count(*) AS n, CAST(sum(CAST(hash(r) AS HUGEINT)) AS VARCHAR) AS digest "
+                 f"FROM (SELECT {columns} FROM {table}) AS r" for table, columns in MEDALLION.items()]
+        parts.append("SELECT file, size, sha256 FROM millrace.landing")
+        out = self("query", "--format", "csv", " UNION ALL ".join(parts) + " ORDER BY ALL").ok().out
+        return sorted(out.splitlines())
+
+
+def test_medallion_is_the_same_in_folders(world):
+    there, here = Medallion(world, "local"), Medallion(world, "s3")
+    there.run().ok()
+    here.run().ok()
+    equal(here.digests(), there.digests(), "tables")
+    expect("ok" in here("connections", "test").ok().out, "connections test")
+    # As others see it.
+    table = deltalake.DeltaTable(f"s3://{here.mark}-gold/airlines", storage_options=world.options()).to_pyarrow_table()
+    equal(sum(table.column("flights").to_pylist()), 336771, "flights, read by delta-rs")
+    for name in os.listdir(there.data):
+        if name.endswith(".gz"):
+            with open(f"{there.data}/{name}", "rb") as one, open(world.server.path(f"{here.mark}-landing", f"nyc/{name}"), "rb") as two:
+                expect(one.read() == two.read(), f"landing/nyc/{name} differs")
+    equal(here.left_behind(), [], "files on their way")
+    # Again: nothing is new, only the record of runs is checked anew.
+    again = here.run().ok().out
+    expect("9 unchanged" in again, again)
+
+
+def test_medallion_survives_kills(world):
+    there = Medallion(world, "local")
+    there.run().ok()
+    wanted = there.digests()
+    chance = random.Random(11)
+    here = Medallion(world, "s3")
+    began = time.monotonic()
+    here.run().ok()
+    whole = time.monotonic() - began
+    for kill in range(KILLS):
+        here = Medallion(world, "s3")
+        process = here.start("run")
+        time.sleep(chance.uniform(0.02, whole))
+        os.kill(process.pid, signal.SIGKILL)
+        here.end(process)
+        here.run().ok()
+        equal(here.digests(), wanted, f"tables after kill {kill}")
+        equal(here.left_behind(), [], f"kill {kill}: files on their way")
+        for layer in ("landing", "bronze", "silver", "gold", "source"):
+            shutil.rmtree(world.server.path(f"{here.mark}-{layer}"), ignore_errors=True)
+        shutil.rmtree(here.folder)
+
+
+def test_make_medallion(world):
+    shown = subprocess.run([f"{REPOSITORY}/tools/run-medallion", world.millrace], stdin=subprocess.DEVNULL, timeout=LIMIT,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    equal(shown.returncode, 0, shown.stdout[-2000:])
+    for words in ("ok    source", "ok    lake", "medallion succeeded", "gold.airlines", "s3://landing", "s3://gold"):
+        expect(words in shown.stdout, f"{words!r} is not in:\n{shown.stdout}")
+
+
+def main(tests):
+    """All that begin with test_ of these names."""
     global KILLS
     parser = argparse.ArgumentParser()
     parser.add_argument("millrace")
@@ -439,7 +590,7 @@ def main():
     KILLS = arguments.random
     passed = failed = 0
     with contextlib.closing(World(arguments.millrace)) as world:
-        for name, test in list(globals().items()):
+        for name, test in list(tests.items()):
             if not name.startswith("test_") or (arguments.names and not any(part in name for part in arguments.names)):
                 continue
             began = time.monotonic()
@@ -455,4 +606,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

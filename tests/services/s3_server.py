@@ -107,12 +107,14 @@ class S3Server:
     access_key = "testkey"
     secret_key = "test-secret-key"   # of the tests' own server only
 
-    def __init__(self, folder, port=0, sidecar=None, region="us-east-1", cert=None, key=None, keep_alive=True):
+    def __init__(self, folder, port=0, sidecar=None, region="us-east-1", cert=None, key=None, keep_alive=True,
+                 megabytes=None):
         self.folder = os.path.abspath(folder)
         self.port = port or free_port()
         self.region = region
         self.cert, self.key = cert, key
         self.keep_alive = keep_alive
+        self.megabytes = megabytes   # of a disk of its own, gone with the server; None: that of the folder
         self.process = None
         os.makedirs(f"{self.folder}/buckets", exist_ok=True)
         self.sidecar = not keeps_attributes(self.folder) if sidecar is None else sidecar
@@ -137,7 +139,11 @@ class S3Server:
         if self.sidecar:
             os.makedirs(f"{self.folder}/sidecar", exist_ok=True)
             words += ["--sidecar", f"{self.folder}/sidecar"]
-        return words + [f"{self.folder}/buckets"]
+        words += [f"{self.folder}/buckets"]
+        if self.megabytes:
+            mount = f'mount -t tmpfs -o size={self.megabytes}m small "$0" && mkdir "$0/buckets" "$0/sidecar" && exec "$@"'
+            words = ["unshare", "--mount", *(["--map-root-user"] if os.getuid() else []), "sh", "-c", mount, self.folder, *words]
+        return words
 
     def start(self):
         command = self.command()

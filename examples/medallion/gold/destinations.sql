@@ -3,7 +3,7 @@ SELECT
   dest,
   any_value(destination) AS destination,
   count(*) AS flights,
-  any_value(distance) AS distance,
+  min(distance) AS distance,
   round(avg(arr_delay), 2) AS avg_arr_delay,
   quantile_disc(arr_delay, 0.95) AS p95_arr_delay
 FROM silver.flights

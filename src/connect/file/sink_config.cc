@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "connect/file/source_config.h"
 
 namespace millrace::file {
 
@@ -15,7 +16,9 @@ std::string FormatEnding(const std::string& path) {
   return name.extension().string();
 }
 
-bool HasKnownFormat(const SinkConfig& config) {
+}  // namespace
+
+bool TellsFormat(const SinkConfig& config) {
   if (config.format != SinkFormat::kAuto || config.path.ends_with('/')) return true;
   for (const char* ending : {".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".parquet"}) {
     if (FormatEnding(config.path) == ending) return true;
@@ -23,35 +26,25 @@ bool HasKnownFormat(const SinkConfig& config) {
   return false;
 }
 
-}  // namespace
+bool CanBeReplaced(const SinkConfig& config) {
+  return config.mode != SinkMode::kReplace || !config.path.ends_with('/');
+}
 
 Spec<SinkConfig> SinkSpec() {
-  return Spec<SinkConfig>("file sink", "A file of this machine, put in place whole or not at all.")
-      .Field("path", &SinkConfig::path,
+  Spec<SinkConfig> spec("file sink",
+                        "A file of this machine, put in place whole or not at all.");
+  spec.Field("path", &SinkConfig::path,
              "Relative to the pipeline's folder. One that ends in '/' is a folder to which each "
              "commit adds a file.",
-             {.required = true, .example = "out/report.csv"})
-      .Field("mode", &SinkConfig::mode,
-             "replace: exactly this file, with all rows of the last commit; append: each commit "
-             "adds a file, its name made of the path and the commit. auto: append for a folder, "
-             "else replace.")
-      .Field("format", &SinkConfig::format, "auto: by the path's ending.")
-      .Field("compression", &SinkConfig::compression,
-             "auto: by the path's ending, .gz or .zst; zstd for Parquet.")
-      .Field("header", &SinkConfig::header, "Names of the columns in the first line of CSV.")
-      .Field("delimiter", &SinkConfig::delimiter, "Between the fields of CSV.",
-             {.example = "\";\""})
-      .Field("null_text", &SinkConfig::null_text, "How CSV says null.", {.example = "NA"})
+             {.required = true, .example = "out/report.csv"});
+  AddSinkFields(spec);
+  spec.Field("connection", &SinkConfig::connection, kServerHelp)
       .Short("path")
       .Example("A report", "to: {file: out/report.csv}")
       .Example("A file a commit", "to: {file: {path: out/orders/, format: parquet}}")
-      .Require(HasKnownFormat, "the path does not tell the format",
-               "end it in .csv, .tsv, .json, .ndjson or .parquet, or say `format: csv`")
-      .Require(
-          [](const SinkConfig& config) {
-            return config.mode != SinkMode::kReplace || !config.path.ends_with('/');
-          },
-          "a folder cannot be replaced", "name the file, or leave 'mode' out");
+      .Require(TellsFormat, "the path does not tell the format", kFormatHint)
+      .Require(CanBeReplaced, "a folder cannot be replaced", "name the file, or leave 'mode' out");
+  return spec;
 }
 
 SinkTraits TraitsOf(const SinkConfig& config) {

@@ -1,6 +1,7 @@
 // What a pipeline file says of a file that is written.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,7 +23,31 @@ struct SinkConfig {
   bool header = true;
   std::string delimiter;  // "": by format: a tab for .tsv, else a comma
   std::string null_text;  // of CSV
+  std::string connection;  // of a path on a server
 };
+
+// The fields of every sink of files, but for its path.
+template <std::derived_from<SinkConfig> Config>
+void AddSinkFields(Spec<Config>& spec) {
+  auto add = [&spec]<class T>(const char* key, T SinkConfig::*member, std::string help,
+                              FieldOptions options = {}) {
+    spec.Field(key, static_cast<T Config::*>(member), std::move(help), std::move(options));
+  };
+  add("mode", &SinkConfig::mode,
+      "replace: exactly this file, with all rows of the last commit; append: each commit adds a "
+      "file, its name made of the path and the commit. auto: append for a folder, else replace.");
+  add("format", &SinkConfig::format, "auto: by the path's ending.");
+  add("compression", &SinkConfig::compression,
+      "auto: by the path's ending, .gz or .zst; zstd for Parquet.");
+  add("header", &SinkConfig::header, "Names of the columns in the first line of CSV.");
+  add("delimiter", &SinkConfig::delimiter, "Between the fields of CSV.", {.example = "\";\""});
+  add("null_text", &SinkConfig::null_text, "How CSV says null.", {.example = "NA"});
+}
+// What AddSinkFields asks of a config.
+bool TellsFormat(const SinkConfig& config);
+bool CanBeReplaced(const SinkConfig& config);
+inline constexpr const char* kFormatHint =
+    "end it in .csv, .tsv, .json, .ndjson or .parquet, or say `format: csv`";
 
 Spec<SinkConfig> SinkSpec();
 SinkTraits TraitsOf(const SinkConfig& config);

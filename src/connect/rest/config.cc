@@ -7,6 +7,7 @@
 #include "config/json_path.h"
 #include "connect/rest/cursor.h"
 #include "connect/rest/members.h"
+#include "connect/rest/requester.h"
 #include "connect/rest/rest.h"
 
 namespace millrace::rest {
@@ -131,6 +132,10 @@ void AddRequesterFields(Spec<Config>& spec) {
   spec.Field("url_base", static_cast<std::string Config::*>(&R::url_base),
              "What addresses begin with that are not absolute.",
              {.example = "\"https://school.example.com/api/v1\""});
+  spec.Field("test_url", static_cast<std::string Config::*>(&R::test_url),
+             "What `millrace connections test` asks for; absolute, or seen from `url_base`. Name "
+             "one that only who is signed in may see. Default: `url_base` itself.",
+             {.example = "/me"});
   spec.Group("authenticator", static_cast<AuthConfig Config::*>(&R::authenticator), AuthSpec(),
              "How requests prove who asks.");
   spec.Field("headers", static_cast<std::map<std::string, std::string> Config::*>(&R::headers),
@@ -295,7 +300,8 @@ bool IsRecordsPath(const std::string& text) {
 
 void AddFields(Spec<SourceConfig>& spec) {
   using S = SourceConfig;
-  spec.Field("url", &S::url, "Absolute, or seen from `url_base`.",
+  spec.Field("connection", &S::connection, kConnectionHelp, {.example = "school"})
+      .Field("url", &S::url, "Absolute, or seen from `url_base`.",
              {.required = true, .example = "/assessments/{each.id}/scores"})
       .Field("method", &S::method, "", {.choices = {"GET", "POST"}})
       .Field("params", &S::params, "Of the address.", {.example = "{year: 2024}"})
@@ -328,8 +334,18 @@ void AddFields(Spec<SourceConfig>& spec) {
 }  // namespace
 
 Spec<RequesterConfig> RequesterSpec() {
-  Spec<RequesterConfig> spec("rest connection", "An HTTP API and how to sign in to it.");
+  using R = RequesterConfig;
+  Spec<R> spec("rest connection", "An HTTP API and how to sign in to it.");
   AddRequesterFields(spec);
+  spec.Example("In millrace.yml; sources write `rest: {connection: school, url: /students}`",
+               "connections:\n  school:\n    rest:\n      url_base: "
+               "https://school.example.com/api\n      test_url: /me\n      authenticator: {type: "
+               "bearer, api_token: \"${secret:school}\"}")
+      .Require([](const R& r) { return !r.url_base.empty(); }, "it needs a 'url_base'",
+               "write it like https://school.example.com/api")
+      .Require([](const R& r) { return r.ca_file.empty() || r.ca_file.starts_with('/'); },
+               "'ca_file' of a connection must be absolute",
+               "pipelines in several folders use it");
   return spec;
 }
 
@@ -392,6 +408,7 @@ SourceTraits TraitsOf(const SourceConfig& config) {
 
 void Register(Registry& registry) {
   registry.AddSource<SourceConfig>("rest", SourceSpec(), MakeSource, TraitsOf);
+  registry.AddConnection<RequesterConfig>("rest", RequesterSpec(), TestConnection);
 }
 
 }  // namespace millrace::rest

@@ -60,7 +60,7 @@ struct ApiBudget {
 
 // Everything about the server, not about what is asked of it: a connection can hold it.
 struct RequesterConfig {
-  std::string url_base;
+  std::string url_base, test_url;
   AuthConfig authenticator;
   std::map<std::string, std::string> headers;
   ErrorHandler error_handler;
@@ -108,7 +108,7 @@ struct IncrementalSync {
 };
 
 struct SourceConfig : RequesterConfig {
-  std::string url, method = "GET";
+  std::string connection, url, method = "GET";
   std::map<std::string, std::string> params;
   YamlNode body;
   std::string records, explode;

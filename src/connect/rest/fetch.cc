@@ -45,10 +45,9 @@ std::string HeaderOf(const http::Response& response, std::string_view name) {
 
 }  // namespace
 
-Fetch::Fetch(const SourceConfig& config, ConnectContext& context, http::Requester& requester,
+Fetch::Fetch(const SourceConfig& config, http::Requester& requester,
              const Paginator& paginator, const PageReader& reader, Stage& stage)
     : config_(config),
-      context_(context),
       requester_(requester),
       paginator_(paginator),
       reader_(reader),
@@ -168,47 +167,41 @@ Status Fetch::Walk(size_t member, int lane, std::stop_token stop) {
   return Status::Ok();
 }
 
-// A document that is cut off though the connection ended well is asked for again, too.
 Status Fetch::Page(size_t member, Progress& progress, int lane, std::stop_token stop) {
-  http::RetryPolicy policy{.first_delay = config_.error_handler.first_delay,
-                           .max_delay = config_.error_handler.max_delay};
-  for (int attempt = 1;; ++attempt) {
-    Result<http::Request> request = MakeRequest(member, *progress.next);
-    if (!request.ok()) return request.status();
-    bool first = progress.pages == 0 && stage_.members().size() == 1;
-    if (first && !validators_.etag.empty())
-      request->headers.emplace_back("If-None-Match", validators_.etag);
-    if (first && !validators_.modified.empty())
-      request->headers.emplace_back("If-Modified-Since", validators_.modified);
-    http::Response response = TRY(requester_.Send(*request, stop, ignored_));
-    if (response.status == 304) {
-      unchanged_ = true;
-      progress.next.reset();
-      return Status::Ok();
-    }
-    Status status = ReadInto(*request, response, member, progress, lane, stop);
-    if (status.ok()) return status;
-    bool cut_off = status.code() == Code::kUnavailable;
-    TRY(stage_.Undo(lane));
-    if (!cut_off || attempt >= config_.error_handler.max_attempts) return status;
-    TRY(context_.env.clock.Sleep(http::Backoff(policy, attempt, http::Jitter()), stop));
+  http::Request request = TRY(MakeRequest(member, *progress.next));
+  bool first = progress.pages == 0 && stage_.members().size() == 1;
+  if (first && !validators_.etag.empty())
+    request.headers.emplace_back("If-None-Match", validators_.etag);
+  if (first && !validators_.modified.empty())
+    request.headers.emplace_back("If-Modified-Since", validators_.modified);
+  PageBody body;
+  bool again = false;
+  std::string page = "page " + FormatCount(progress.pages + 1);
+  request.on_body = [&](const http::Response& head, http::BodyStream& bytes) -> Status {
+    if (std::exchange(again, true)) TRY(stage_.Undo(lane));  // it ended too early
+    Result<PageBody> read = ReadBody(head, bytes, member, lane, stop);
+    if (!read.ok()) return read.status().In(page);
+    body = *std::move(read);
+    return Status::Ok();
+  };
+  std::string where = request.method + " ";
+  Result<http::Response> response = requester_.Send(std::move(request), stop, ignored_);
+  Status status = response.status();
+  if (response.ok() && response->status == 304) {
+    unchanged_ = true;
+    progress.next.reset();
+    return Status::Ok();
   }
+  if (response.ok()) {
+    where += requester_.Shown(response->url) + ": " + page;
+    status = Take(*response, std::move(body), member, progress, lane).In(where);
+  }
+  if (!status.ok()) TRY(stage_.Undo(lane));
+  return status;
 }
 
-Status Fetch::ReadInto(const http::Request& request, const http::Response& response, size_t member,
-                       Progress& progress, int lane, std::stop_token stop) {
-  StagedPage page{.member = member,
-                  .number = progress.pages,
-                  .request = *progress.next,
-                  .lane = lane,
-                  .etag = HeaderOf(response, "ETag"),
-                  .modified = HeaderOf(response, "Last-Modified")};
-  auto where = [&](const Status& status) {
-    return Status(status.code(),
-                  request.method + " " + requester_.Shown(response.url) + ", page " +
-                      FormatCount(page.number + 1) + ": " + requester_.Masked(status.message()),
-                  status.hint());
-  };
+Result<Fetch::PageBody> Fetch::ReadBody(const http::Response& head, http::BodyStream& bytes,
+                                        size_t member, int lane, std::stop_token stop) {
   WriterOptions options{.prefix = stage_.members()[member].prefix,
                         .max_record = config_.max_record.count};
   if (config_.incremental_sync) {
@@ -217,35 +210,37 @@ Status Fetch::ReadInto(const http::Request& request, const http::Response& respo
                      config_.incremental_sync->datetime_format};
   }
   RecordWriter writer(stage_.LaneFile(lane), stage_.LanePath(lane), options, stage_.sample());
-  std::string beside;
-  bool ignored = ignored_.contains(response.status) || response.status == 204;
-  if (!ignored) {
-    Result<std::string> read = reader_.Read(response, writer, stop);
-    if (!read.ok()) return where(read.status());
-    beside = *std::move(read);
-  }
-  PageSummary summary = TRY(writer.Finish());
-  if (!ignored) {
-    Result<std::optional<std::string>> next =
-        paginator_.Next(page.request, {.response = &response,
-                                       .beside = &beside,
-                                       .last = &summary.last,
-                                       .records = summary.records,
-                                       .number = page.number});
-    if (!next.ok()) return where(next.status());
-    page.next = Kept(*std::move(next));
+  PageBody body;
+  body.there = head.status != 204;
+  if (body.there) body.beside = TRY(reader_.Read(head, bytes, writer, stop));
+  body.summary = TRY(writer.Finish());
+  return body;
+}
+
+// The page is in its lane: what comes after it, and whether it is one at all.
+Status Fetch::Take(const http::Response& response, PageBody body, size_t member,
+                   Progress& progress, int lane) {
+  const PageSummary& summary = body.summary;
+  StagedPage page{.member = member,
+                  .number = progress.pages,
+                  .request = *progress.next,
+                  .lane = lane,
+                  .sha256 = summary.sha256,
+                  .etag = HeaderOf(response, "ETag"),
+                  .modified = HeaderOf(response, "Last-Modified")};
+  if (body.there) {
+    page.next = Kept(TRY(paginator_.Next(page.request, {.response = &response,
+                                                        .beside = &body.beside,
+                                                        .last = &summary.last,
+                                                        .records = summary.records,
+                                                        .number = page.number})));
   }
   progress.asked.insert(page.request);
-  page.sha256 = summary.sha256;
-  Status looped = CheckLoop(progress, page, summary.records);
-  if (!looped.ok()) return where(looped);
-  std::string sha256 = summary.records > 0 ? summary.sha256 : "";
-  std::optional<std::string> next = page.next;
-  TRY(stage_.Note(std::move(page), summary));
-  progress.next = std::move(next);
-  progress.last_sha256 = std::move(sha256);
+  TRY(CheckLoop(progress, page, summary.records));
+  progress.last_sha256 = summary.records > 0 ? summary.sha256 : "";
+  progress.next = page.next;
   ++progress.pages;
-  return Status::Ok();
+  return stage_.Note(std::move(page), summary);
 }
 
 // Some servers repeat the key in their next address: it is not staged, and put there anew.

@@ -27,8 +27,8 @@ struct Validators {
 
 class Fetch {
  public:
-  Fetch(const SourceConfig& config, ConnectContext& context, http::Requester& requester,
-        const Paginator& paginator, const PageReader& reader, Stage& stage);
+  Fetch(const SourceConfig& config, http::Requester& requester, const Paginator& paginator,
+        const PageReader& reader, Stage& stage);
 
   // Until all is staged that is to be had; what is staged already is not asked for. A member that
   // fails, and alone fails once more, is put aside, unless all do, or the cursor would move past
@@ -45,6 +45,11 @@ class Fetch {
     std::set<std::string> asked;
     std::string last_sha256;
   };
+  struct PageBody {
+    bool there = false;  // a status may say that there are no records
+    PageSummary summary;
+    std::string beside;
+  };
   struct Failure {
     size_t member = 0;
     Status status;
@@ -53,8 +58,10 @@ class Fetch {
   Status Work(int lane, std::stop_token stop);
   Status Walk(size_t member, int lane, std::stop_token stop);
   Status Page(size_t member, Progress& progress, int lane, std::stop_token stop);
-  Status ReadInto(const http::Request& request, const http::Response& response, size_t member,
-                  Progress& progress, int lane, std::stop_token stop);
+  Result<PageBody> ReadBody(const http::Response& head, http::BodyStream& bytes, size_t member,
+                            int lane, std::stop_token stop);
+  Status Take(const http::Response& response, PageBody body, size_t member, Progress& progress,
+              int lane);
   Result<http::Request> MakeRequest(size_t member, const std::string& state) const;
   Status CheckLoop(const Progress& progress, const StagedPage& page, int64_t records) const;
   std::optional<std::string> Kept(std::optional<std::string> state) const;
@@ -63,7 +70,6 @@ class Fetch {
   bool MayPutAside() const;
 
   const SourceConfig& config_;
-  ConnectContext& context_;
   http::Requester& requester_;
   const Paginator& paginator_;
   const PageReader& reader_;

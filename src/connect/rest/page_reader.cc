@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -28,16 +29,11 @@ constexpr size_t kPiece = size_t{256} << 10;
 
 class BodyReader final : public ByteReader {
  public:
-  explicit BodyReader(const http::Body& body) : body_(body) {}
-  Result<size_t> Read(char* out, size_t size) override {
-    size_t got = TRY(body_.Read(at_, out, size));
-    at_ += static_cast<int64_t>(got);
-    return got;
-  }
+  explicit BodyReader(http::BodyStream& body) : body_(body) {}
+  Result<size_t> Read(char* out, size_t size) override { return body_.Read(out, size); }
 
  private:
-  const http::Body& body_;
-  int64_t at_ = 0;
+  http::BodyStream& body_;
 };
 
 std::string ContentType(const http::Response& response) {
@@ -101,12 +97,12 @@ Result<std::unique_ptr<PageReader>> PageReader::Make(const SourceConfig& config,
   return reader;
 }
 
-Result<std::string> PageReader::Read(const http::Response& response, RecordWriter& writer,
-                                     std::stop_token stop) const {
-  std::string type = ContentType(response), charset = config_.csv.encoding;
+Result<std::string> PageReader::Read(const http::Response& head, http::BodyStream& body,
+                                     RecordWriter& writer, std::stop_token stop) const {
+  std::string type = ContentType(head), charset = config_.csv.encoding;
   bool configured = !IsUtf8(charset);
   if (!configured && !CharsetOf(type).empty()) charset = CharsetOf(type);
-  std::unique_ptr<ByteReader> bytes = std::make_unique<BodyReader>(response.body);
+  std::unique_ptr<ByteReader> bytes = std::make_unique<BodyReader>(body);
   if (!IsUtf8(charset) && charset != "us-ascii") {
     Result<std::unique_ptr<ByteReader>> decoded =
         Transcode(std::move(bytes), charset, "the answer");
@@ -120,9 +116,10 @@ Result<std::string> PageReader::Read(const http::Response& response, RecordWrite
     default: break;
   }
   if (type.find("text/html") != type.npos) {
-    return Invalid(
-        "it answers with a web page, not with JSON: " + CutText(TRY(response.body.Begin(120)), 100),
-        "see that `url` is that of the API and that the sign-in is right");
+    std::string begin(120, '\0');
+    begin.resize(TRY(bytes->Read(begin.data(), begin.size())));
+    return Invalid("it answers with a web page, not with JSON: " + CutText(begin, 100),
+                   "see that `url` is that of the API and that the sign-in is right");
   }
   return ReadJson(*bytes, writer, stop);
 }
@@ -132,12 +129,12 @@ Result<std::string> PageReader::ReadJson(ByteReader& bytes, RecordWriter& writer
   RecordScanner scanner(
       records_, config_.max_record.count,
       [&](std::string_view record, int64_t offset) { return writer.Add(record, offset); });
-  std::vector<char> piece(kPiece + RecordScanner::kPadding);
+  auto piece = std::make_unique_for_overwrite<char[]>(kPiece + RecordScanner::kPadding);
   for (;;) {
     if (stop.stop_requested()) return Canceled();
-    size_t got = TRY(bytes.Read(piece.data(), kPiece));
+    size_t got = TRY(bytes.Read(piece.get(), kPiece));
     if (got == 0) break;
-    TRY(scanner.Feed({piece.data(), got}));
+    TRY(scanner.Feed({piece.get(), got}));
   }
   TRY(scanner.Finish());
   if (!scanner.beside().empty()) {

@@ -21,8 +21,8 @@ class PageReader {
 
   // Gives the records to the writer. Returns what stands beside them. kUnavailable: the document
   // is cut off.
-  Result<std::string> Read(const http::Response& response, RecordWriter& writer,
-                           std::stop_token stop) const;
+  Result<std::string> Read(const http::Response& head, http::BodyStream& body,
+                           RecordWriter& writer, std::stop_token stop) const;
 
  private:
   PageReader(const SourceConfig& config, ConnectContext& context, std::string scratch)

@@ -3,16 +3,19 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "decode/inflate.h"
 
 namespace millrace::rest {
 
 namespace {
 
+constexpr size_t kPiece = size_t{256} << 10;
 constexpr size_t kDigits = 32;  // of a digest: half of it is enough to tell two fetches apart
 
 // In the order of members and pages, which is not that in which they came.
@@ -49,12 +52,23 @@ Result<std::string> DigestOfTail(const Stage& stage, const std::string& field,
                                  const CursorOrder& order, const std::string& from) {
   std::vector<std::string> tail, path = Split(field, '.');
   simdjson::dom::parser parser;
-  for (size_t lane = 0;; ++lane) {
-    std::ifstream in(stage.LanePath(static_cast<int>(lane)), std::ios::binary);
-    if (!in) break;
-    for (std::string line; std::getline(in, line);) {
-      std::optional<std::string> cursor = CursorOf(line, path, parser);
-      if (cursor && !order.Less(*cursor, from)) tail.push_back(Sha256Hex(line));
+  std::set<int> lanes;
+  for (const StagedPage& page : stage.pages()) lanes.insert(page.lane);
+  for (int lane : lanes) {
+    std::unique_ptr<ByteReader> bytes = TRY(OpenBytes(stage.LanePath(lane), Compression::kZstd));
+    std::string text;
+    std::vector<char> piece(kPiece);
+    for (;;) {
+      size_t got = TRY(bytes->Read(piece.data(), piece.size()));
+      if (got == 0) break;
+      text.append(piece.data(), got);
+      size_t begin = 0;
+      for (size_t end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
+        std::string line = text.substr(begin, end - begin);
+        std::optional<std::string> cursor = CursorOf(line, path, parser);
+        if (cursor && !order.Less(*cursor, from)) tail.push_back(Sha256Hex(line));
+      }
+      text.erase(0, begin);
     }
   }
   std::sort(tail.begin(), tail.end());

@@ -49,6 +49,7 @@ class RecordScanner {
   Status Structure(std::string_view piece, size_t& at);
   Status Captured(std::string_view piece, size_t& at);
   size_t EndOfNested(std::string_view piece, size_t at);
+  size_t EndInBlock(const char* block);
   size_t EndOfText(std::string_view piece, size_t at);
   Status BeginValue(char c);
   Status Quote(std::string_view piece, size_t& at);

@@ -68,6 +68,24 @@ TEST(RecordScanner, ThroughLists) {
          R"({"g": [{"m": [null, null]}, {"k": 0}, {"m": [null]}]})");
 }
 
+// Blocks of 64 bytes are looked at together: ends, escapes and brackets at every place in one.
+TEST(RecordScanner, LongRecords) {
+  const char* kTexts[] = {"plain", "}]", "\\\\", "\\\"}", "{[\\\\\\\"", "", "\xC3\xA9\xDB\xDD"};
+  Texts records;
+  std::string document = "[";
+  for (size_t i = 0; i < 400; ++i) {
+    std::string record = "{\"k\":[";
+    for (size_t k = 0; k <= i % 5; ++k)
+      record += "{\"" + std::string(i % 67, 'a') + kTexts[(i + k) % 7] + "\":" + std::to_string(i) + "},";
+    record += "[[]]],\"z\":\"" + std::string(kTexts[i % 7]) + "\"}";
+    document += (i ? ", " : "") + record;
+    records.push_back(std::move(record));
+  }
+  document += "]";
+  for (size_t size : {size_t{1}, size_t{63}, size_t{64}, size_t{65}, size_t{1000}, document.size()})
+    ASSERT_EQ(Scan(document, "", size).records, records) << "in pieces of " << size;
+}
+
 TEST(RecordScanner, OneObject) {
   Expect(R"({"a": {"b": 1}})", "a", {R"({"b": 1})"}, R"({"a": null})");
   Expect(R"({"a": 1})", "", {R"({"a": 1})"}, R"({"a": 1})");

@@ -2,11 +2,11 @@
 
 #include <simdjson.h>
 
+#include <cstring>
 #include <fstream>
 #include <utility>
 #include <vector>
 
-#include "base/descriptor.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -17,7 +17,7 @@ namespace {
 using Element = simdjson::dom::element;
 using ElementType = simdjson::dom::element_type;
 
-constexpr size_t kBuffer = size_t{1} << 20;
+constexpr size_t kBlock = size_t{4} << 20;  // bytes of lines in a frame
 constexpr int kShapeDepth = 8;
 
 uint64_t Mix(uint64_t hash, uint64_t more) {
@@ -25,7 +25,16 @@ uint64_t Mix(uint64_t hash, uint64_t more) {
   return hash * 0xff51afd7ed558ccd;
 }
 
-uint64_t HashOf(std::string_view text) { return std::hash<std::string_view>{}(text); }
+// Names are short: two numbers say all of one.
+uint64_t HashOf(std::string_view text) {
+  size_t size = text.size();
+  if (size < 4 || size > 16) return std::hash<std::string_view>{}(text);
+  uint64_t begin = 0, end = 0;
+  size_t half = size < 8 ? 4 : 8;
+  std::memcpy(&begin, text.data(), half);
+  std::memcpy(&end, text.data() + size - half, half);
+  return Mix(Mix(size, begin), end);
+}
 
 // Texts of which an engine makes other types are other shapes than those of which it does not.
 uint64_t ShapeOfText(std::string_view text) {
@@ -99,11 +108,10 @@ struct RecordWriter::Parser {
 };
 
 RecordWriter::RecordWriter(int file, std::string path, const WriterOptions& options, Sample& sample)
-    : file_(file),
-      path_(std::move(path)),
-      options_(options),
+    : options_(options),
       sample_(sample),
-      parser_(std::make_unique<Parser>()) {
+      parser_(std::make_unique<Parser>()),
+      frames_(file, std::move(path)) {
   if (!options.cursor_field.empty()) parser_->cursor_path = Split(options.cursor_field, '.');
 }
 
@@ -147,9 +155,9 @@ Status RecordWriter::Add(std::string_view record, int64_t offset) {
   parser_->last_shape = shape;
   if (!parser_->cursor_path.empty()) TRY(parser_->NoteCursor(value, options_, summary_));
   ++summary_.records;
-  if (buffer_.size() < kBuffer) return Status::Ok();
+  if (buffer_.size() < kBlock) return Status::Ok();
   summary_.last = line;
-  return Flush();
+  return frames_.Put(std::exchange(buffer_, std::string()));
 }
 
 Status RecordWriter::Parser::NoteCursor(const Element& record, const WriterOptions& options,
@@ -169,21 +177,14 @@ Status RecordWriter::Parser::NoteCursor(const Element& record, const WriterOptio
   return Status::Ok();
 }
 
-Status RecordWriter::Flush() {
-  digest_.Update(buffer_);
-  TRY(WriteAll(file_, buffer_, path_));
-  summary_.bytes += static_cast<int64_t>(buffer_.size());
-  buffer_.clear();
-  return Status::Ok();
-}
-
 Result<PageSummary> RecordWriter::Finish() {
   if (!buffer_.empty()) {
     size_t begin = buffer_.rfind('\n', buffer_.size() - 2);
     summary_.last = buffer_.substr(begin == buffer_.npos ? 0 : begin + 1);
   }
-  TRY(Flush());
-  summary_.sha256 = digest_.Hex();
+  TRY(frames_.Finish(buffer_));
+  summary_.frames = frames_.frames();
+  summary_.sha256 = frames_.sha256();
   return std::move(summary_);
 }
 

@@ -8,10 +8,11 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "base/hash.h"
 #include "base/status.h"
 #include "connect/rest/cursor.h"
+#include "connect/rest/frame_writer.h"
 
 namespace millrace::rest {
 
@@ -35,7 +36,8 @@ class Sample {
 
 // What is known of a page when it is written.
 struct PageSummary {
-  int64_t records = 0, bytes = 0;     // of the lines
+  int64_t records = 0;
+  std::vector<Frame> frames;
   std::string sha256;                 // of the lines
   std::string last;                   // record: the pagination may go on from it
   std::optional<std::string> cursor;  // the greatest
@@ -62,15 +64,12 @@ class RecordWriter {
 
  private:
   struct Parser;
-  Status Flush();
 
-  const int file_;
-  const std::string path_;
   const WriterOptions& options_;
   Sample& sample_;
   std::unique_ptr<Parser> parser_;
   std::string buffer_;
-  Sha256 digest_;
+  FrameWriter frames_;
   PageSummary summary_;
 };
 

@@ -2,8 +2,11 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "base/text.h"
+#include "base/time.h"
 #include "config/json.h"
 #include "net/http/url.h"
 
@@ -95,16 +98,14 @@ Result<std::string> Address(const RequesterConfig& config, const std::string& ur
 }
 
 Result<std::unique_ptr<http::Requester>> MakeRequester(const RequesterConfig& config,
-                                                       ConnectContext& context,
-                                                       const std::string& folder, int parallel) {
+                                                       const RequesterContext& context) {
   http::ClientOptions options{.connect_timeout = config.connect_timeout,
                               .read_timeout = config.read_timeout,
                               .timeout = config.timeout,
                               .max_body = config.max_body.count,
                               .max_headers = config.max_headers.count,
-                              .body_folder = folder,
                               .proxy = config.proxy,
-                              .max_in_flight = parallel};
+                              .max_in_flight = context.parallel};
   if (!config.ca_file.empty()) {
     options.ca_file =
         config.ca_file.starts_with('/') ? config.ca_file : context.folder + "/" + config.ca_file;
@@ -121,13 +122,35 @@ Result<std::unique_ptr<http::Requester>> MakeRequester(const RequesterConfig& co
   polite.retry_statuses.clear();
   for (const std::string& status : errors.retry)
     polite.retry_statuses.insert(std::atoi(status.c_str()));
-  auto requester = std::make_unique<http::Requester>(
-      TRY(http::Client::Create(std::move(options))), context.env.clock, std::move(polite),
-      context.log_requests
-          ? [log = context.log](const http::Exchange& exchange) { log(ToString(exchange)); }
-          : http::Requester::Log());
-  requester->SignWith(TRY(MakeAuthenticator(config, context.env.clock, *requester)));
+  http::Requester::Log log;
+  if (context.log)
+    log = [tell = context.log](const http::Exchange& exchange) { tell(ToString(exchange)); };
+  auto requester =
+      std::make_unique<http::Requester>(TRY(http::Client::Create(std::move(options))),
+                                        context.clock, std::move(polite), std::move(log));
+  requester->SignWith(TRY(MakeAuthenticator(config, context.clock, *requester)));
   return requester;
+}
+
+Result<std::string> TestConnection(const RequesterConfig& config, std::stop_token stop) {
+  RequesterConfig once = config;
+  once.error_handler.max_attempts = 1;
+  Clock& clock = SystemClock();
+  std::unique_ptr<http::Requester> requester = TRY(MakeRequester(once, {.clock = clock}));
+  http::Request request{.url = TRY(Address(config, config.test_url))};
+  for (const auto& each : config.headers) request.headers.push_back(each);
+  request.on_body = [](const http::Response&, http::BodyStream&) { return Status::Ok(); };
+  // Many an API has nothing at its base: then it answers all the same.
+  std::set<int> fine{405};
+  if (config.test_url.empty()) fine.insert(404);
+  Time began = clock.Now();
+  http::Response response = TRY(requester->Send(std::move(request), stop, fine));
+  std::string found = requester->Shown(response.url) + " answers with status " +
+                      std::to_string(response.status) + " in " +
+                      FormatDuration(clock.Now() - began);
+  bool untried = config.test_url.empty() && config.authenticator.type != AuthType::kNone;
+  if (untried) found += "; whether the sign-in is right is known with a `test_url`";
+  return found;
 }
 
 }  // namespace millrace::rest

@@ -15,7 +15,9 @@ constexpr const char* kSniffOptions =
     ", format='newline_delimited', sample_size=-1, field_appearance_threshold=0";
 
 std::string ReadLines(const Stage& stage, const RowsOptions& options, const std::string& columns) {
-  return "read_json(" + SqlLiteral(stage.rows_path()) +
+  std::vector<std::string> paths;
+  for (const std::string& path : stage.RowsPaths()) paths.push_back(SqlLiteral(path));
+  return "read_json([" + Join(paths, ", ") + "], compression='zstd'" +
          ", format='newline_delimited', auto_detect=false, maximum_object_size=" +
          std::to_string(options.max_record + 4096) + ", columns={" + columns + "})";
 }

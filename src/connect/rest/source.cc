@@ -50,8 +50,7 @@ class RestSource final : public Source {
   }
   ~RestSource() override {
     if (!preview_.empty()) (void)Stage::Remove(preview_);
-    // Nothing was new, and nobody opened it: the next run must ask again.
-    if (!unchanged_.empty() && !stage_) (void)Stage::Remove(unchanged_);
+    if (!offered_.empty()) PassOver();
   }
 
   Status Probe(std::stop_token stop) override {
@@ -60,6 +59,7 @@ class RestSource final : public Source {
     std::string url = TRY(Address(config_, config_.url));
     if (!NamesIn(config_.url).empty()) url = TRY(Address(config_, ""));
     http::Request request{.method = config_.method == "GET" ? "GET" : "HEAD", .url = url};
+    request.on_body = [](const http::Response&, http::BodyStream&) { return Status::Ok(); };
     for (const auto& each : config_.headers) request.headers.push_back(each);
     for (const auto& each : config_.params) request.query.push_back(each);
     Result<http::Response> response = requester->Send(std::move(request), stop, {405});
@@ -93,6 +93,7 @@ class RestSource final : public Source {
     TRY(FetchPosition::Parse(end));
     if (!from.empty() && end.token == from) return Status::Ok();  // a range without records
     stage_ = TRY(Find(end, from));
+    if (stage_) offered_.clear();
     if (stage_) return Status::Ok();
     if (end != latest_) {
       return Invalid("what " + Shown() + " answered for this commit is not staged any more",
@@ -101,6 +102,7 @@ class RestSource final : public Source {
     // It said that nothing changed, and the rows are wanted all the same.
     Position again = TRY(Take(from, /*ask_whether_changed=*/false, stop));
     stage_ = TRY(Find(again, from));
+    if (stage_) offered_.clear();
     if (again == end && stage_) return Status::Ok();
     return {Code::kUnavailable, Shown() + " changed since it was looked at",
             "it is taken again with the next attempt"};
@@ -151,6 +153,7 @@ class RestSource final : public Source {
     memory.position = position.token;
     TRY(Keep(memory));
     stage_.reset();
+    offered_.clear();
     std::error_code ignored;
     for (const std::string& each : Stages()) TRY(Stage::Remove(each));
     fs::remove_all(folder_, ignored);
@@ -183,7 +186,11 @@ class RestSource final : public Source {
   std::string Shown() const { return Options().source_file; }
 
   Result<std::unique_ptr<http::Requester>> Connect() {
-    return MakeRequester(config_, context_, folder_, config_.parallel);
+    RequesterContext context{.clock = context_.env.clock,
+                             .folder = context_.folder,
+                             .parallel = config_.parallel};
+    if (context_.log_requests) context.log = context_.log;
+    return MakeRequester(config_, context);
   }
 
   std::vector<std::string> Stages() const {
@@ -208,14 +215,14 @@ class RestSource final : public Source {
     return std::unique_ptr<Stage>();
   }
 
-  // A fetch of this run is this run's. One of another run that ended early is gone on with; one
-  // that was complete is taken as it is, once: it may have been committed.
+  // A fetch of this run is this run's. One of another run, whose process ended, is gone on with or
+  // taken as it is; not one that was committed, which a crash just before the end may have left.
   bool MayTake(const FetchHead& head, const std::string& from) const {
     if (head.definition != definition_ || head.begin != from) return false;
     if (head.run == context_.run) return true;
     bool recent = context_.env.clock.Now() - head.began <= config_.resume_within;
     bool committed = head.complete && head.position == Remember().position;
-    return !IsAlive(head.process) && recent && !head.taken_over && !committed;
+    return !IsAlive(head.process) && recent && !head.passed_over && !committed;
   }
 
   // `plan` sends no request: whether there is news is known by asking.
@@ -294,7 +301,7 @@ class RestSource final : public Source {
     std::unique_ptr<http::Requester> requester = TRY(Connect());
     Paginator paginator = TRY(Paginator::Make(config_.paginator));
     std::unique_ptr<PageReader> reader = TRY(PageReader::Make(config_, context_, stage.folder()));
-    Fetch fetch(config_, context_, *requester, paginator, *reader, stage);
+    Fetch fetch(config_, *requester, paginator, *reader, stage);
     if (!preview_.empty()) fetch.Limit(1, 1);
     Memory memory = Remember();
     bool conditional = ask_whether_changed && memory.definition == definition_;
@@ -321,8 +328,17 @@ class RestSource final : public Source {
   }
 
   Position EndOf(const Stage& stage) {
-    if (stage.head().position == Remember().position) unchanged_ = stage.folder();
+    offered_ = stage.folder();
     return {stage.head().position};
+  }
+
+  // Nothing was new, and nobody opened it: the next run must ask again. Who is killed does not come
+  // here: then it is gone on with.
+  void PassOver() const {
+    Result<std::unique_ptr<Stage>> stage = Stage::Resume(offered_, 0);
+    if (!stage.ok()) return;
+    bool committed = (*stage)->head().position == Remember().position;
+    (void)(committed ? Stage::Remove(offered_) : (*stage)->PassOver());
   }
 
   void Tell(const std::string& line) const {
@@ -364,7 +380,7 @@ class RestSource final : public Source {
   ConnectContext& context_;
   std::string id_, folder_, definition_;
   std::string preview_;           // the folder of a stage that goes with this
-  std::string unchanged_;         // the folder of a stage that has what was committed already
+  std::string offered_;           // the folder of a stage that Latest told of and nobody opened
   Position latest_;               // what Latest said last
   std::unique_ptr<Stage> stage_;  // of the opened range; null: it has no records
   std::optional<StagedRows> rows_;

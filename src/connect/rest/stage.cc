@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -20,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int64_t kPart = 64 << 20;  // bytes of lines
 constexpr int64_t kMostHead = 1 << 20, kMostMembersFile = int64_t{1} << 30;
 
 Result<Descriptor> OpenFile(const std::string& path, int flags) {
@@ -35,7 +37,7 @@ Json ToJson(const FetchHead& head) {
           {"process", head.process},
           {"began", FormatTime(head.began)},
           {"complete", head.complete},
-          {"taken_over", head.taken_over},
+          {"passed_over", head.passed_over},
           {"position", head.position},
           {"records", head.records},
           {"bytes", head.bytes},
@@ -51,7 +53,7 @@ Result<FetchHead> HeadFromJson(const std::string& text) {
                    .process = json.at("process").get<int64_t>(),
                    .began = TRY(ParseTime(json.at("began").get<std::string>())),
                    .complete = json.at("complete").get<bool>(),
-                   .taken_over = json.at("taken_over").get<bool>(),
+                   .passed_over = json.at("passed_over").get<bool>(),
                    .position = json.at("position").get<std::string>(),
                    .records = json.at("records").get<int64_t>(),
                    .bytes = json.at("bytes").get<int64_t>(),
@@ -63,8 +65,10 @@ Result<FetchHead> HeadFromJson(const std::string& text) {
 }
 
 Json ToJson(const StagedPage& page) {
+  Json frames = Json::array();
+  for (const Frame& frame : page.frames) frames.push_back({frame.bytes, frame.lines_bytes});
   Json json = {{"m", page.member}, {"p", page.number}, {"q", page.request}, {"l", page.lane},
-               {"o", page.offset}, {"b", page.bytes},  {"r", page.records}, {"h", page.sha256}};
+               {"o", page.offset}, {"f", frames},      {"r", page.records}, {"h", page.sha256}};
   if (page.next) json["n"] = *page.next;
   if (page.cursor) json["c"] = *page.cursor;
   if (!page.etag.empty()) json["e"] = page.etag;
@@ -78,11 +82,12 @@ StagedPage PageFromJson(const Json& json) {
                   .request = json.at("q").get<std::string>(),
                   .lane = json.at("l").get<int>(),
                   .offset = json.at("o").get<int64_t>(),
-                  .bytes = json.at("b").get<int64_t>(),
                   .records = json.at("r").get<int64_t>(),
                   .sha256 = json.at("h").get<std::string>(),
                   .etag = json.value("e", ""),
                   .modified = json.value("d", "")};
+  for (const Json& frame : json.at("f"))
+    page.frames.push_back({frame.at(0).get<int64_t>(), frame.at(1).get<int64_t>()});
   if (json.contains("n")) page.next = json["n"].get<std::string>();
   if (json.contains("c")) page.cursor = json["c"].get<std::string>();
   return page;
@@ -95,6 +100,12 @@ Json ToJson(const std::vector<Member>& members) {
 }
 
 }  // namespace
+
+int64_t BytesOf(const StagedPage& page) {
+  int64_t bytes = 0;
+  for (const Frame& frame : page.frames) bytes += frame.bytes;
+  return bytes;
+}
 
 Result<FetchHead> Stage::Look(const std::string& folder) {
   return HeadFromJson(TRY(OpenLocalStorage(folder)->Read("fetch.json", kMostHead)));
@@ -161,7 +172,7 @@ Status Stage::OpenFiles(int lanes) {
 Status Stage::Truncate() {
   for (const StagedPage& page : pages_) {
     Lane& lane = lanes_[static_cast<size_t>(page.lane)];
-    lane.end = std::max(lane.end, page.offset + page.bytes);
+    lane.end = std::max(lane.end, page.offset + BytesOf(page));
   }
   for (Lane& lane : lanes_) {
     struct stat info;
@@ -188,14 +199,18 @@ Status Stage::WriteHead() {
 
 Status Stage::Own(const std::string& run, int64_t process) {
   if (head_.run == run && head_.process == process) return Status::Ok();
-  if (head_.run != run) head_.taken_over = head_.complete;
   head_.run = run;
   head_.process = process;
   return WriteHead();
 }
 
+Status Stage::PassOver() {
+  head_.passed_over = true;
+  return WriteHead();
+}
+
 std::string Stage::LanePath(int lane) const {
-  return folder_ + "/rows-" + std::to_string(lane) + ".ndjson";
+  return folder_ + "/rows-" + std::to_string(lane) + ".ndjson.zst";
 }
 
 Status Stage::Append(const Json& line) {
@@ -208,13 +223,13 @@ Status Stage::Note(StagedPage page, const PageSummary& summary) {
   std::lock_guard lock(mutex_);
   Lane& lane = lanes_[static_cast<size_t>(page.lane)];
   page.offset = lane.end;
-  page.bytes = summary.bytes;
+  page.frames = summary.frames;
   page.records = summary.records;
   page.sha256 = summary.sha256;
   page.cursor = summary.cursor;
   if (!summary.sample.empty()) TRY(WriteAll(sample_file_.get(), summary.sample, sample_path()));
   TRY(Append(ToJson(page)));
-  lane.end += page.bytes;
+  lane.end += BytesOf(page);
   pages_.push_back(std::move(page));
   return Failpoint("rest.stage.Note.after");
 }
@@ -233,45 +248,63 @@ Status Stage::NoteGivenUp(GivenUp given_up) {
   return Status::Ok();
 }
 
-// Rows of one lane that are in order already are not copied.
+// Parts of a size that several threads have work; none ends inside a frame.
 Status Stage::Merge() {
-  std::vector<StagedPage> order = pages_;
-  std::stable_sort(order.begin(), order.end(), [](const StagedPage& a, const StagedPage& b) {
+  std::sort(pages_.begin(), pages_.end(), [](const StagedPage& a, const StagedPage& b) {
     return std::pair(a.member, a.number) < std::pair(b.member, b.number);
   });
-  int64_t end = 0;
-  bool as_it_is = !order.empty();
-  for (const StagedPage& page : order) {
-    as_it_is = as_it_is && page.lane == order[0].lane && page.offset == end;
-    end += page.bytes;
-  }
-  pages_ = std::move(order);
-  if (as_it_is) {
-    // A second name, not another one: killed before the head says so, the lane is still there.
-    ::unlink(rows_path().c_str());
-    if (::link(LanePath(pages_[0].lane).c_str(), rows_path().c_str()) == 0) return Status::Ok();
-  }
-  Descriptor out = TRY(OpenFile(rows_path(), O_WRONLY | O_TRUNC));
+  std::error_code error;
+  fs::remove_all(folder_ + "/rows", error);  // of a process that ended here
+  fs::create_directories(folder_ + "/rows", error);
+  if (error) return FromErrno("cannot make folder " + folder_ + "/rows", error.value());
+  Descriptor out;
+  int64_t room = 0;
+  int parts = 0;
   for (const StagedPage& page : pages_) {
-    off_t from = page.offset;
-    for (int64_t left = page.bytes; left > 0;) {
-      ssize_t copied = ::copy_file_range(LaneFile(page.lane), &from, out.get(), nullptr,
-                                         static_cast<size_t>(left), 0);
-      if (copied <= 0) return FromErrno("cannot copy rows in " + folder_, copied < 0 ? errno : EIO);
-      left -= copied;
+    int64_t from = page.offset;
+    for (const Frame& frame : page.frames) {
+      if (room <= 0) {
+        char name[32];
+        std::snprintf(name, sizeof name, "/rows/%06d.ndjson.zst", parts++);
+        out = TRY(OpenFile(folder_ + name, O_WRONLY | O_TRUNC));
+        room = kPart;
+      }
+      room -= frame.lines_bytes;
+      TRY(Copy(LaneFile(page.lane), from, frame.bytes, out.get()));
     }
   }
   return Status::Ok();
+}
+
+Status Stage::Copy(int in, int64_t& from, int64_t bytes, int out) const {
+  while (bytes > 0) {
+    ssize_t copied = ::copy_file_range(in, &from, out, nullptr, static_cast<size_t>(bytes), 0);
+    if (copied <= 0) return FromErrno("cannot copy rows in " + folder_, copied < 0 ? errno : EIO);
+    bytes -= copied;
+  }
+  return Status::Ok();
+}
+
+std::vector<std::string> Stage::RowsPaths() const {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (fs::directory_iterator it(folder_ + "/rows", error), end; !error && it != end;
+       it.increment(error))
+    paths.push_back(it->path().string());
+  std::sort(paths.begin(), paths.end());
+  return paths;
 }
 
 Status Stage::Complete(const std::string& position) {
   TRY(Failpoint("rest.stage.Complete.before"));
   TRY(Merge());
   auto storage = OpenLocalStorage(folder_);
-  TRY(storage->Sync({"rows.ndjson", "sample.ndjson", "pages.ndjson"}));
+  std::vector<std::string> files = {"sample.ndjson", "pages.ndjson"};
+  for (const std::string& path : RowsPaths()) files.push_back(path.substr(folder_.size() + 1));
+  TRY(storage->Sync(files));
   for (const StagedPage& page : pages_) {
     head_.records += page.records;
-    head_.bytes += page.bytes;
+    head_.bytes += BytesOf(page);
   }
   head_.rejected = static_cast<int64_t>(given_up_.size());
   head_.complete = true;

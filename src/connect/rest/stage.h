@@ -32,8 +32,8 @@ struct FetchHead {
   int64_t process = 0;
   Time began;
   bool complete = false;
-  bool taken_over = false;  // complete, and taken by another run than the one that fetched it
-  std::string position;     // when complete
+  bool passed_over = false;  // it was offered to a task that had no need of it
+  std::string position;      // when complete
   int64_t records = 0, bytes = 0, rejected = 0;
 };
 
@@ -44,11 +44,14 @@ struct StagedPage {
   std::string request;              // state of the pagination that asked for it, as text
   std::optional<std::string> next;  // …of the next one; absent: it was the last
   int lane = 0;
-  int64_t offset = 0, bytes = 0, records = 0;
+  int64_t offset = 0, records = 0;
+  std::vector<Frame> frames;  // from the offset on
   std::string sha256;
   std::optional<std::string> cursor;
   std::string etag, modified;  // validators of the answer
 };
+
+int64_t BytesOf(const StagedPage& page);
 
 struct GivenUp {
   size_t member = 0;
@@ -71,10 +74,12 @@ class Stage {
   const std::vector<StagedPage>& pages() const { return pages_; }
   const std::vector<GivenUp>& given_up() const { return given_up_; }
   Sample& sample() { return sample_; }
-  std::string rows_path() const { return folder_ + "/rows.ndjson"; }
+  // Of a complete one, in order.
+  std::vector<std::string> RowsPaths() const;
   std::string sample_path() const { return folder_ + "/sample.ndjson"; }
   const std::string& folder() const { return folder_; }
 
+  Status PassOver();
   // From now on it is this run's.
   Status Own(const std::string& run, int64_t process);
 
@@ -103,6 +108,7 @@ class Stage {
   Status WriteHead();
   Status Append(const Json& line);
   Status Merge();
+  Status Copy(int in, int64_t& from, int64_t bytes, int out) const;
   Status Truncate();
 
   const std::string folder_;

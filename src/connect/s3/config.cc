@@ -124,6 +124,34 @@ Spec<SourceConfig> SourceSpec() {
   return spec;
 }
 
+Spec<SinkConfig> SinkSpec() {
+  Spec<SinkConfig> spec("s3 sink", "An object of a bucket, put there whole or not at all.");
+  spec.Field("path", static_cast<std::string SinkConfig::*>(&SinkConfig::path),
+             "s3://BUCKET/…, or below the bucket of the connection. One that ends in '/' is a "
+             "folder to which each commit adds an object.",
+             {.required = true, .example = "\"s3://reports/daily.csv\""});
+  spec.Field("connection", static_cast<std::string SinkConfig::*>(&SinkConfig::connection),
+             kConnectionHelp);
+  file::AddSinkFields(spec);
+  spec.Field("abort_uploads_after", &SinkConfig::abort_uploads_after,
+             "Uploads in parts to this target that were begun so long ago and never came to their "
+             "end, because their program was killed, are aborted.");
+  AddServerFields(spec);
+  spec.Short("path")
+      .Example("A report", "to: {s3: {connection: store, path: \"s3://reports/daily.csv\"}}")
+      .Example("An object a commit",
+               "to: {s3: {connection: store, path: \"s3://exports/orders/\", format: parquet}}")
+      .Require([](const SinkConfig& config) { return PlaceOf(config.path, config.bucket).ok(); },
+               "'path' does not say which bucket", "write s3://BUCKET/…, or `bucket: …` beside it")
+      .Require([](const SinkConfig& config) { return file::TellsFormat(config); },
+               "the path does not tell the format", file::kFormatHint)
+      .Require([](const SinkConfig& config) { return file::CanBeReplaced(config); },
+               "a folder cannot be replaced", "name the object, or leave 'mode' out");
+  return spec;
+}
+
+SinkTraits TraitsOf(const SinkConfig& config) { return file::TraitsOf(config); }
+
 SourceTraits TraitsOf(const SourceConfig& config) {
   return {.incremental = config.incremental, .can_be_incremental = true};
 }
@@ -132,6 +160,7 @@ void Register(Registry& registry) {
   registry.AddConnection<ServerConfig>("s3", ServerSpec(), Test);
   registry.AddStorage<ServerConfig>("s3", "s3", ServerSpec(), OpenStorages);
   registry.AddSource<SourceConfig>("s3", SourceSpec(), MakeSource, TraitsOf);
+  registry.AddSink<SinkConfig>("s3", SinkSpec(), MakeSink, TraitsOf);
 }
 
 }  // namespace millrace::s3

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/spec.h"
+#include "connect/file/sink_config.h"
 #include "connect/file/source_config.h"
 #include "connect/registry.h"
 #include "decode/format.h"
@@ -58,12 +59,19 @@ struct SourceConfig : FormatConfig, ServerConfig {
   bool hidden = false;
 };
 
+struct SinkConfig : file::SinkConfig, ServerConfig {
+  Micros abort_uploads_after = std::chrono::hours(24);
+};
+
 S3Options OptionsOf(const ServerConfig& config);
 
 Spec<ServerConfig> ServerSpec();
 Spec<SourceConfig> SourceSpec();
 SourceTraits TraitsOf(const SourceConfig& config);
 Result<std::unique_ptr<Source>> MakeSource(const SourceConfig& config, ConnectContext& context);
+Spec<SinkConfig> SinkSpec();
+SinkTraits TraitsOf(const SinkConfig& config);
+Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, ConnectContext& context);
 
 // For lakes on s3://.
 Result<Registry::OpenStorage> OpenStorages(const ServerConfig& config);

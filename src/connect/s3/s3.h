@@ -1,4 +1,4 @@
-// S3: objects of a bucket as source, and buckets for a lake to live on.
+// S3: objects of a bucket as source and as sink, and buckets for a lake to live on.
 #pragma once
 
 namespace millrace {

@@ -33,7 +33,9 @@ class S3Source final : public file::ReadingSource {
         client_(std::move(client)),
         fetched_(context.state_folder, IdOf(config_, context)) {}
 
-  Status Probe(std::stop_token stop) override { return List(stop).status(); }
+  Status Probe(std::stop_token stop) override {
+    return TRY(List(stop)).empty() ? NothingThere() : Status::Ok();
+  }
 
   Result<Position> Latest(const std::optional<Position>& begin, std::stop_token stop) override {
     FileSet taken;

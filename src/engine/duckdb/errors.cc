@@ -182,6 +182,9 @@ Status ToStatus(const EngineError& error) {
     }
     return {Code::kUnavailable, line};
   }
+  if (type == "HTTP" && (Contains(line, "(HTTP 400") || Contains(line, "(HTTP 403"))) {
+    return Invalid(line, "the keys may be wrong or have expired: `millrace connections test` says");
+  }
   if (type == "HTTP" || type == "Connection" || type == "Network")
     return {Code::kUnavailable, line};
   if (type == "INTERNAL" || type == "FATAL" || type == "Internal" || type == "Fatal")

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "net/http/curl_errors.h"
+#include "net/http/transfer.h"
 #include "net/http/url.h"
 
 namespace millrace::http {
@@ -21,59 +22,6 @@ namespace {
 
 constexpr long kConnectionsKept = 256;
 constexpr int kPollMs = 1000;
-
-// One exchange; the caller waits for `done`, the event thread does all else.
-struct Transfer {
-  Request request;
-  std::string url, host;
-  curl_slist* headers = nullptr;
-  int64_t max_body = 0, max_headers = 0;
-  char words[CURL_ERROR_SIZE] = "";
-
-  Response response;
-  int64_t header_bytes = 0;
-  Status failure;  // of ours: a limit, a full disk
-
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  bool done = false;
-  Status status;
-
-  ~Transfer() { curl_slist_free_all(headers); }
-};
-
-size_t OnBody(char* bytes, size_t, size_t size, void* data) {
-  auto& transfer = *static_cast<Transfer*>(data);
-  Body& body = transfer.response.body;
-  if (body.size() + static_cast<int64_t>(size) > transfer.max_body) {
-    transfer.failure = {Code::kExhausted,
-                        "the answer is longer than " + FormatBytes(transfer.max_body),
-                        "ask for smaller pages, or raise `max_body`"};
-    return 0;
-  }
-  transfer.failure = body.Append({bytes, size});
-  return transfer.failure.ok() ? size : 0;
-}
-
-size_t OnHeader(char* bytes, size_t, size_t size, void* data) {
-  auto& transfer = *static_cast<Transfer*>(data);
-  std::string_view line(bytes, size);
-  transfer.header_bytes += static_cast<int64_t>(size);
-  if (transfer.header_bytes > transfer.max_headers) {
-    transfer.failure = {Code::kExhausted,
-                        "its headers are longer than " + FormatBytes(transfer.max_headers),
-                        "raise `max_headers`"};
-    return 0;
-  }
-  // What came before a status line was of a proxy, or of `100 Continue`.
-  if (line.starts_with("HTTP/")) transfer.response.headers.clear();
-  size_t colon = line.find(':');
-  if (colon != line.npos) {
-    transfer.response.headers.emplace_back(Trim(line.substr(0, colon)),
-                                           Trim(line.substr(colon + 1)));
-  }
-  return size;
-}
 
 long Ms(Micros duration) {
   return std::max<long>(
@@ -115,6 +63,9 @@ class MultiClient final : public Client {
   void Configure(CURL* easy, Transfer& transfer) const;
   void Finish(CURL* easy, CURLcode code);
   void Drop(const Handed& transfer);
+  class Stream;
+  Status HandOver(const Handed& transfer, std::stop_token stop);
+  void Tell(std::deque<Handed>& queue, const Handed& transfer);
 
   const ClientOptions options_;
   CURLM* multi_;
@@ -122,7 +73,7 @@ class MultiClient final : public Client {
   std::mutex mutex_;  // over what the callers and the event thread share
   std::condition_variable_any room_;
   int in_flight_ = 0;
-  std::deque<Handed> incoming_, unwanted_;
+  std::deque<Handed> incoming_, unwanted_, resumed_;
 
   // Of the event thread alone.
   std::map<CURL*, Handed> running_;
@@ -139,7 +90,6 @@ Status MultiClient::Prepare(Transfer& transfer) const {
   transfer.host = TRY(ParseUrl(request.url)).host;
   transfer.max_body = options_.max_body;
   transfer.max_headers = options_.max_headers;
-  transfer.response.body = Body(options_.body_folder, options_.body_memory);
   auto add = [&](const std::string& name, const std::string& value) -> Status {
     std::string line = name + (value.empty() ? ";" : ": " + value);
     if (line.find_first_of(std::string_view("\r\n\0", 3)) != line.npos)
@@ -155,6 +105,48 @@ Status MultiClient::Prepare(Transfer& transfer) const {
   return Status::Ok();
 }
 
+// Takes all that came at once, so that the two threads seldom meet.
+class MultiClient::Stream final : public BodyStream {
+ public:
+  Stream(Handed transfer, MultiClient& client, std::stop_token stop)
+      : transfer_(std::move(transfer)), client_(client), stop_(std::move(stop)) {}
+
+  Result<size_t> Read(char* out, size_t size) override {
+    if (at_ == taken_.size()) TRY(TakeMore());
+    size_t got = taken_.copy(out, size, at_);
+    at_ += got;
+    return got;
+  }
+
+ private:
+  Status TakeMore() {
+    std::unique_lock lock(transfer_->mutex);
+    if (!transfer_->Wait(lock, stop_)) return Canceled();
+    if (transfer_->coming.empty()) TRY(transfer_->status);
+    taken_.clear();
+    taken_.swap(transfer_->coming);
+    at_ = 0;
+    bool resume = std::exchange(transfer_->paused, false);
+    lock.unlock();
+    if (resume) client_.Tell(client_.resumed_, transfer_);
+    return Status::Ok();
+  }
+
+  const Handed transfer_;
+  MultiClient& client_;
+  const std::stop_token stop_;
+  std::string taken_;
+  size_t at_ = 0;
+};
+
+void MultiClient::Tell(std::deque<Handed>& queue, const Handed& transfer) {
+  {
+    std::lock_guard lock(mutex_);
+    queue.push_back(transfer);
+  }
+  curl_multi_wakeup(multi_);
+}
+
 Result<Response> MultiClient::Send(const Request& request, std::stop_token stop) {
   auto transfer = std::make_shared<Transfer>();
   transfer->request = request;
@@ -164,21 +156,29 @@ Result<Response> MultiClient::Send(const Request& request, std::stop_token stop)
     if (!room_.wait(lock, stop, [&] { return in_flight_ < options_.max_in_flight; }))
       return Canceled();
     ++in_flight_;
-    incoming_.push_back(transfer);
   }
-  curl_multi_wakeup(multi_);
+  Tell(incoming_, transfer);
+  Status status = HandOver(transfer, stop);
   std::unique_lock lock(transfer->mutex);
-  if (!transfer->changed.wait(lock, stop, [&] { return transfer->done; })) {
-    lock.unlock();
-    {
-      std::lock_guard shared(mutex_);
-      unwanted_.push_back(transfer);
-    }
-    curl_multi_wakeup(multi_);
-    return Canceled();
-  }
-  if (!transfer->status.ok()) return transfer->status;
-  return std::move(transfer->response);
+  Response response;
+  if (status.ok()) response = std::move(transfer->response);
+  transfer->abandoned = !transfer->done;
+  lock.unlock();
+  if (transfer->abandoned) Tell(unwanted_, transfer);
+  TRY(std::move(status));
+  return response;
+}
+
+// Until the exchange is done, or whoever takes its body has enough.
+Status MultiClient::HandOver(const Handed& transfer, std::stop_token stop) {
+  std::unique_lock lock(transfer->mutex);
+  if (!transfer->Wait(lock, stop)) return Canceled();
+  if (transfer->done) TRY(transfer->status);
+  int status = transfer->response.status;
+  lock.unlock();
+  if (!transfer->request.on_body || status < 200 || status > 299) return Status::Ok();
+  Stream stream(transfer, *this, stop);
+  return transfer->request.on_body(transfer->response, stream);
 }
 
 void MultiClient::Loop(std::stop_token stop) {
@@ -197,13 +197,19 @@ void MultiClient::Loop(std::stop_token stop) {
 }
 
 void MultiClient::TakeIn() {
-  std::deque<Handed> incoming, unwanted;
+  std::deque<Handed> incoming, unwanted, resumed;
   {
     std::lock_guard lock(mutex_);
     incoming.swap(incoming_);
     unwanted.swap(unwanted_);
+    resumed.swap(resumed_);
   }
   for (const Handed& transfer : incoming) Begin(transfer);
+  for (const Handed& transfer : resumed) {
+    auto running = running_.find(transfer->easy);
+    if (running != running_.end() && running->second == transfer)
+      curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+  }
   for (const Handed& transfer : unwanted) Drop(transfer);
 }
 
@@ -215,6 +221,7 @@ void MultiClient::Begin(const Handed& transfer) {
     easy = idle_.back();
     idle_.pop_back();
   }
+  transfer->easy = easy;
   Configure(easy, *transfer);
   running_[easy] = transfer;
   curl_multi_add_handle(multi_, easy);
@@ -231,7 +238,7 @@ void MultiClient::Configure(CURL* easy, Transfer& transfer) const {
   set(CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can take off
   set(CURLOPT_HTTPHEADER, transfer.headers);
   set(CURLOPT_ERRORBUFFER, transfer.words);
-  set(CURLOPT_WRITEFUNCTION, &OnBody);
+  set(CURLOPT_WRITEFUNCTION, &OnBytes);
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
   set(CURLOPT_HEADERFUNCTION, &OnHeader);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
@@ -268,8 +275,6 @@ void MultiClient::Finish(CURL* easy, CURLcode code) {
   curl_multi_remove_handle(multi_, easy);
   curl_easy_reset(easy);
   idle_.push_back(easy);
-  response.status = static_cast<int>(status);
-  response.wire_bytes = wire;
   Status end = transfer->failure;
   if (end.ok() && code != CURLE_OK) {
     end = ExplainCurl({.code = code,
@@ -286,6 +291,8 @@ void MultiClient::Finish(CURL* easy, CURLcode code) {
   }
   room_.notify_one();
   std::lock_guard lock(transfer->mutex);
+  if (transfer->received == 0) response.status = static_cast<int>(status);
+  response.wire_bytes = wire;
   transfer->status = std::move(end);
   transfer->done = true;
   transfer->changed.notify_all();

@@ -18,8 +18,6 @@ struct ClientOptions {
   Micros timeout = std::chrono::minutes(30);       // of the whole request
   int64_t max_body = int64_t{1} << 30;             // bytes, decoded
   int64_t max_headers = 256 << 10;                 // bytes
-  int64_t body_memory = 1 << 20;                   // a longer body goes to a file in body_folder
-  std::string body_folder = "/tmp";
   std::string ca_file;               // PEM; "": the system's
   std::optional<std::string> proxy;  // absent: as the environment says; "": none
   int max_in_flight = 64;            // more wait their turn

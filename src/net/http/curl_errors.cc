@@ -50,7 +50,8 @@ Status TimedOut(const CurlFailure& failure, const std::string& host, const Clien
       failure.words.find("esolving timed out") != std::string::npos) {
     return Unavailable(
         host + " did not take the connection within " + FormatDuration(options.connect_timeout),
-        "see that it can be reached from here, or raise `connect_timeout`");
+        "see that it can be reached from here, and that http or https is right, or raise "
+        "`connect_timeout`");
   }
   if (failure.words.find("too slow") != std::string::npos) {
     return Unavailable("no byte came for " + FormatDuration(options.read_timeout) + ", after " +

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/descriptor.h"
 #include "base/secret.h"
 #include "base/status.h"
 #include "base/time.h"
@@ -27,6 +27,28 @@ struct Credentials {
   std::vector<std::pair<std::string, Secret>> headers, query;
 };
 
+// The bytes of an answer, decoded (gzip, br and zstd are taken off), while they come.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  // Up to `size` bytes, waiting for them; 0 at the end. How the transfer failed, when it did.
+  virtual Result<size_t> Read(char* out, size_t size) = 0;
+};
+
+struct Response {
+  int status = 0;
+  Headers headers;
+  std::string body;        // unless on_body took it; cut off after kMostBody bytes
+  int64_t wire_bytes = 0;  // as they came
+  std::string url;         // that answered: after redirects, without credentials
+
+  static constexpr size_t kMostBody = size_t{1} << 20;
+};
+
+// Takes the body of an answer of 2xx, in the thread that waits for it; anew with each attempt.
+// `head` has a status and headers. What it leaves does not come; its error is the exchange's.
+using OnBody = std::function<Status(const Response& head, BodyStream& bytes)>;
+
 struct Request {
   std::string method = "GET";
   std::string url;  // absolute, http or https; may have a query of its own
@@ -34,40 +56,7 @@ struct Request {
   Headers headers;
   std::string body, content_type;
   Credentials credentials;
-};
-
-// The bytes of an answer: in memory while they are few, else in a file that is gone with this.
-class Body {
- public:
-  // `folder`: where the file is made when more than `memory` bytes come.
-  Body(std::string folder, int64_t memory) : folder_(std::move(folder)), memory_(memory) {}
-  Body() = default;
-  Body(Body&&) = default;
-  Body& operator=(Body&&) = default;
-
-  Status Append(std::string_view bytes);
-  void Clear();
-  int64_t size() const { return size_; }
-  bool in_memory() const { return file_.get() < 0; }
-  const std::string& text() const { return text_; }  // while in memory
-  // Up to `size` bytes from `offset`; 0 at the end.
-  Result<size_t> Read(int64_t offset, char* out, size_t size) const;
-  // The first bytes, or all: for messages and small documents.
-  Result<std::string> Begin(size_t most) const;
-
- private:
-  std::string folder_;
-  int64_t memory_ = 0, size_ = 0;
-  std::string text_;
-  Descriptor file_;
-};
-
-struct Response {
-  int status = 0;
-  Headers headers;
-  Body body;               // decoded: gzip, br and zstd are taken off
-  int64_t wire_bytes = 0;  // as they came
-  std::string url;         // that answered: after redirects, without credentials
+  OnBody on_body;  // empty: it is kept
 };
 
 // What is told of each request, for logs: nothing in it is secret.

@@ -93,7 +93,8 @@ Result<Response> Requester::SendAs(Authenticator* authenticator, Request request
   for (int attempt = 1;; ++attempt) {
     if (attempt > 1) ++repeated_;
     Request signed_request = request;
-    Result<Response> response = FollowRedirects(authenticator, signed_request, attempt, stop);
+    Result<Response> response =
+        FollowRedirects(authenticator, signed_request, attempt, stop);
     int status = response.ok() ? response->status : 0;
     bool good = (status >= 200 && status < 300) || status == 304 || accepted.contains(status);
     if (good) return response;
@@ -210,8 +211,7 @@ Result<Response> Requester::Once(const Request& request, int attempt, std::stop_
 Status Requester::Judge(const Request& request, const Response& response) const {
   std::string message =
       request.method + " " + Shown(response.url) + ": " + StatusWords(response.status);
-  Result<std::string> begin = response.body.Begin(4 * kPieceOfAnswer);
-  std::string piece = begin.ok() ? Piece(Masked(*begin)) : "";
+  std::string piece = Piece(Masked(response.body.substr(0, 4 * kPieceOfAnswer)));
   if (!piece.empty()) message += ": " + piece;
   switch (response.status) {
     case 401:

@@ -14,7 +14,6 @@ namespace millrace::http {
 
 namespace {
 
-constexpr size_t kMostTokenBytes = 1 << 20;          // of a token server's answer
 constexpr Micros kEarly = std::chrono::seconds(30);  // a token is not used in its last moments
 
 struct Token {
@@ -89,12 +88,11 @@ class TokenAuthenticator : public Authenticator {
 };
 
 Result<Json> AnswerOf(const Response& response) {
-  std::string text = TRY(response.body.Begin(kMostTokenBytes));
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json json = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
   // What stands in it may be a token: it is not quoted.
   if (json.is_discarded())
     return Invalid(ShownUrl(response.url) + " answers with what is not JSON, " +
-                       std::to_string(text.size()) + " bytes",
+                       std::to_string(response.body.size()) + " bytes",
                    "see that the address is the one that gives tokens");
   return json;
 }

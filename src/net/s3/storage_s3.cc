@@ -182,8 +182,8 @@ class S3Storage final : public Storage {
     return client_->ForEach(paths.size(), upload, stop_);
   }
 
-  Status RemoveUnfinished(std::string_view folder, Time before) override {
-    return client_->AbortMultipartUploads(bucket_, TRY(FolderPrefix(folder)), before, stop_)
+  Status RemoveUnfinished(std::string_view prefix, Time before) override {
+    return client_->AbortMultipartUploads(bucket_, TRY(Key(prefix)), before, stop_)
         .status();
   }
 

@@ -3,54 +3,37 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/hash.h"
 #include "base/storage_testing.h"
+#include "net/s3/server_testing.h"
 
 namespace millrace {
 namespace {
-
-constexpr char kScript[] = MILLRACE_SOURCE_FOLDER "/tests/services/s3_server.py";
-
-// The first line that a command prints.
-std::string LineOf(const std::string& command) {
-  char line[512] = "";
-  FILE* out = ::popen(command.c_str(), "r");
-  if (out && !std::fgets(line, sizeof line, out)) line[0] = '\0';
-  if (out) ::pclose(out);
-  std::string text = line;
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
 
 class Server : public testing::Environment {
  public:
   void SetUp() override {
     std::string pattern = (std::filesystem::temp_directory_path() / "s3_test.XXXXXX").string();
     folder = ::mkdtemp(pattern.data());
-    endpoint = LineOf(std::string(kScript) + " start " + folder);
-    ASSERT_FALSE(endpoint.empty()) << "the S3 server does not start";
+    server = std::make_unique<S3TestServer>(folder);
+    ASSERT_FALSE(server->endpoint().empty()) << "the S3 server does not start";
   }
   void TearDown() override {
-    LineOf(std::string(kScript) + " stop " + folder);
+    server.reset();
     std::filesystem::remove_all(folder);
   }
 
-  std::string folder, endpoint;
+  std::string folder;
+  std::unique_ptr<S3TestServer> server;
 };
 
 Server* const server =
     static_cast<Server*>(testing::AddGlobalTestEnvironment(new Server));  // gtest owns it
 
-std::shared_ptr<S3Client> Connect() {
-  S3Options options{.endpoint = server->endpoint};
-  options.access_key = "testkey";
-  options.secret_key = Secret("test-secret-key");
-  return *OpenS3(options);
-}
+std::shared_ptr<S3Client> Connect() { return ConnectForTest(server->server->endpoint()); }
 
 struct S3World : StorageWorld {
   explicit S3World(std::string prefix) {
