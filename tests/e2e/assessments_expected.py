@@ -3,7 +3,6 @@
 Nothing here is shared with the example's SQL. Figures are compared as texts, as a reader of the files sees them.
 """
 from collections import defaultdict
-from decimal import Decimal
 
 from school import KINDS, YEARS
 
@@ -14,10 +13,6 @@ COMBINED = GROUP[:4] + ["result_type", "result_for"] + GROUP[5:]
 VIEW = ["school_year", "school", "grade_level", "student_id", "last_name", "first_name", "english_learner",
         "assessment_id", "title", "subject", "date_administered", "date_taken", "result_type", "result_for", "points",
         "points_possible", "percent_correct", "performance_band", "mastered"]
-
-
-def two_places(number):
-    return str(Decimal(str(number)).quantize(Decimal("0.01")))
 
 
 def latest_enrolments(path):
@@ -71,7 +66,7 @@ class Expected:
             label = next(band["label"] for band in assessment["performance_bands"]
                          if band["level"] == row["performance_band_level"])
             mastered = "true" if row["mastered"] else "false"
-            figures = [two_places(row[name]) for name in ["points", "points_possible", "percent_correct"]]
+            figures = [f"{row[name]:.2f}" for name in ["points", "points_possible", "percent_correct"]]
             begin = [self.year, str(row["assessment_id"]), str(row["student_id"]), row["date_taken"]]
             end = [*figures, str(row["performance_band_level"]), label, mastered]
             if kind == "group":
