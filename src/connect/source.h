@@ -44,6 +44,7 @@ class LocalFile {
 struct SourceInfo {
   int64_t bytes = -1, rows = -1;  // to be read; -1: unknown
   std::vector<SourceFile> files;  // files newly taken by this range
+  int64_t removed = 0;            // files that a retention took from it: their rows do not come
   std::vector<std::string>
       rewritten;  // of these, the ones whose earlier rows must go (see WriteOptions)
 };

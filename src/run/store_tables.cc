@@ -124,6 +124,7 @@ Status FillLanding(RowsBuilder& out, Storage& storage) {
     landing::Contents contents = TRY(landing::Load(storage, name));
     for (const auto& [file, versions] : contents.files) {
       for (const landing::LandedFile& landed : versions) {
+        if (landed.removed) continue;
         out.Text(name)
             .Text(file)
             .Text(landed.sha256)

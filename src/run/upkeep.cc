@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/storage.h"
+#include "connect/landing/landing.h"
 #include "run/run.h"
 
 namespace millrace {
@@ -23,6 +24,7 @@ class Upkeep {
   void Work() {
     for (const Task& task : run_.pipeline.tasks) {
       if (stop_.stop_requested()) return;
+      Tell(task, retention_.landing ? Landings(task) : Status::Ok());
       Tell(task, retention_.rejects ? Rejects(task) : Status::Ok());
       Tell(task, retention_.versions ? Versions(task) : Status::Ok());
     }
@@ -43,6 +45,16 @@ class Upkeep {
     std::unique_ptr<Session> session = TRY(run_.context.engine.Open("retention"));
     return table->DeleteOlder(*session, kRejectedAt, now_ - *retention_.rejects, now_, stop_)
         .status();
+  }
+
+  Status Landings(const Task& task) {
+    constexpr std::string_view kFolder = "landing/";
+    for (const std::string& written : task.writes) {
+      if (!written.starts_with(kFolder) || !seen_.insert(written).second) continue;
+      TRY(landing::RemoveOlder(run_.context.lake.storage(), written.substr(kFolder.size()),
+                               now_ - *retention_.landing, now_, stop_));
+    }
+    return Status::Ok();
   }
 
   Status Versions(const Task& task) {

@@ -140,6 +140,15 @@ Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
     Status status = input.source->Open(range, stop);
     if (!status.ok()) return status.In("input '" + name + "'");
     input.info = input.source->Info();
+    if (interval.commit.refresh && input.info.removed > 0) {
+      return Invalid("input '" + name + "': a full refresh would lose the rows of " +
+                         FormatCount(input.info.removed) +
+                         " landed files that lake.retention.landing removed",
+                     "restore an earlier version of the target, or write to another one");
+    }
+    if (input.info.removed > 0)
+      log_.Line("input '" + name + "': " + FormatCount(input.info.removed) +
+                " landed files are not read: lake.retention.landing removed them");
     bytes += std::max<int64_t>(input.info.bytes, 0);
     rows += std::max<int64_t>(input.info.rows, 0);
   }

@@ -349,6 +349,70 @@ def test_settings_are_checked_offline(world):
         here("validate", "pipeline.yml").fails(words, r"millrace.yml:1:\d+")
 
 
+RETENTION = """
+name: p
+tasks:
+  - name: land
+    from: {file: "in/*.csv"}
+    to: {landing: orders}
+  - name: bronze
+    from: {landing: {path: "orders/*.csv"}}
+    to: {table: {name: bronze.orders, mode: append}}
+  - name: silver
+    sql: SELECT id, day, amount, 'x' AS kind FROM bronze.orders
+    checks: [{range: {name: small, column: amount, max: 9}}]
+    rejects: {table: silver.aside}
+    to: {table: {name: silver.orders, mode: replace}}
+"""
+
+
+def test_retention(world):
+    for place in ("folder", "buckets"):
+        here = Project(world, place, RETENTION)
+        with open(f"{here.folder}/millrace.yml", encoding="utf-8") as text:
+            settings = text.read()
+
+        def keep(time):
+            if place == "folder":
+                return here.write("millrace.yml", json.dumps({"lake": {"path": "lake", "retention": dict.fromkeys(
+                    ("versions", "landing", "rejects"), time)}}))
+            lake = json.loads(settings)
+            lake["lake"]["retention"] = dict.fromkeys(("versions", "landing", "rejects"), time)
+            return here.write("millrace.yml", json.dumps(lake))
+
+        def files(layer):
+            top = world.server.path(f"{here.mark}-{layer}") if place == "buckets" else f"{here.folder}/lake/{layer}"
+            if layer == "landing" and place == "buckets":
+                top = world.server.path(f"{here.mark}-rest", "of/it/landing")
+            return sorted(name for _, _, names in os.walk(top) for name in names if name.endswith((".csv", ".parquet")))
+
+        def count(table):
+            return int(here("query", "--format", "csv", f"SELECT count(*) FROM {table}").ok().out.split()[1])
+
+        keep("1h")
+        here.orders(1, 20)
+        here.run().ok()
+        here.orders(2, 20)
+        here.run().ok()
+        equal((len(files("landing")), count("silver.aside"), count("millrace.landing")), (4, 20, 2), f"{place}: kept for an hour")
+        before = here.rows("bronze.orders"), here.rows("silver.orders")
+        keep("0s")
+        here.run().ok()
+        equal(len(files("landing")), 4, f"{place}: once a day is enough")
+        os.unlink(f"{here.folder}/.millrace/upkeep/p")
+        here.run().ok()
+        equal((files("landing"), count("silver.aside"), count("millrace.landing")), ([], 0, 0), f"{place}: gone")
+        equal(len(files("silver")), 1, f"{place}: files of earlier versions")
+        equal((here.rows("bronze.orders"), here.rows("silver.orders")), before, f"{place}: tables")
+        again = here.run().ok().out
+        expect("3 unchanged" in again, again)
+        here.orders(3, 20)
+        here.run().ok()
+        equal(len(here.rows("bronze.orders")), 60, f"{place}: what came since")
+        here("run", "pipeline.yml", "--full-refresh").fails("would lose the rows of 2 landed files")
+        equal(len(here.rows("bronze.orders")), 60, f"{place}: after the refusal")
+
+
 # --- what it survives
 
 def test_wrong_keys(world):

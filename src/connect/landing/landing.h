@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,7 @@ struct LandedFile {
   std::string run, task;
   int64_t sequence = 0;  // of the task's commit
   int64_t version = 0;   // of the manifest that brought it
+  bool removed = false;  // by a retention: of its content only this record is left
 };
 
 struct Manifest {
@@ -47,6 +49,7 @@ struct Manifest {
   std::string position, run;
   Time landed;
   std::vector<LandedFile> files;  // brought by this commit
+  std::vector<LandedFile> removed;  // by a retention; of each its name, SHA-256 and version
 };
 
 // What a landing holds after its manifests up to some version.
@@ -80,5 +83,10 @@ Result<Places> FindPlaces(Storage& lake, std::string_view name);
 Result<std::string> Locate(Storage& lake, std::string_view name, const Contents& contents,
                            const Places& places, const LandedFile& file);
 std::string VersionPath(std::string_view name, const LandedFile& file);
+
+// Removes the content of files that landed before then: how many. Their record stays, so that what
+// has landed once does not land again.
+Result<int64_t> RemoveOlder(Storage& lake, std::string_view name, Time before, Time now,
+                            std::stop_token stop);
 
 }  // namespace millrace::landing

@@ -200,5 +200,39 @@ TEST_F(LandingTest, AMissingFileIsNamed) {
   EXPECT_NE(status.message().find("none.csv"), std::string::npos);
 }
 
+TEST_F(LandingTest, ARetentionRemovesContentAndKeepsTheRecord) {
+  auto remove = [&](Time before) {
+    return *RemoveOlder(lake_->storage(), "in", before, SystemClock().Now(), {});
+  };
+  ASSERT_TRUE(Land({Put("a.csv", "one"), Put("b.csv", "same")}, 1).ok());  // at Time()
+  EXPECT_EQ(remove(Time()), 0);
+  EXPECT_EQ(Now().version, 1) << "nothing to do is no commit";
+  Time later = Time() + std::chrono::hours(1);
+  EXPECT_EQ(remove(later), 2);
+  EXPECT_EQ(remove(later), 0);
+  EXPECT_FALSE(std::filesystem::exists(Path("lake/landing/in/a.csv")));
+  EXPECT_TRUE(std::filesystem::is_empty(Path("lake/landing/in/.versions")));
+  const LandedFile gone = *Now().Newest("a.csv");
+  EXPECT_TRUE(gone.removed);
+  EXPECT_EQ(gone.sha256, Sha256Hex("one"));
+  EXPECT_NE(Read(gone).find("lake.retention.landing"), std::string::npos) << Read(gone);
+  // What landed once does not land again; another content does.
+  ASSERT_TRUE(Land({Put("a.csv", "one"), Put("b.csv", "other")}, 2).ok());
+  EXPECT_EQ(Now().files.at("a.csv").size(), 1u);
+  EXPECT_FALSE(std::filesystem::exists(Path("lake/landing/in/a.csv")));
+  EXPECT_EQ(Get("lake/landing/in/b.csv"), "other");
+}
+
+TEST_F(LandingTest, ARetentionThatWasKilledIsSeenThrough) {
+  ASSERT_TRUE(Land({Put("a.csv", "one")}, 1).ok());
+  Time later = Time() + std::chrono::hours(1);
+  std::string kept = Path("lake/landing/in/.versions/" + Sha256Hex("one") + "-a.csv");
+  std::filesystem::copy_file(kept, Path("copy"));
+  ASSERT_EQ(*RemoveOlder(lake_->storage(), "in", later, later, {}), 1);
+  std::filesystem::copy_file(Path("copy"), kept);  // as if it had been killed behind the record
+  EXPECT_EQ(*RemoveOlder(lake_->storage(), "in", later, later, {}), 0);
+  EXPECT_FALSE(std::filesystem::exists(kept));
+}
+
 }  // namespace
 }  // namespace millrace::landing

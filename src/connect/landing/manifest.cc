@@ -42,6 +42,10 @@ std::string ToText(const Manifest& manifest) {
                      {"modified", FormatTime(file.modified)},
                      {"from", file.from}});
   }
+  Json removed = Json::array();
+  for (const LandedFile& file : manifest.removed) {
+    removed.push_back({{"file", file.file}, {"sha256", file.sha256}, {"version", file.version}});
+  }
   Json json = {{"landing", manifest.landing_id},
                {"task", manifest.commit.task},
                {"sequence", manifest.commit.sequence},
@@ -49,6 +53,7 @@ std::string ToText(const Manifest& manifest) {
                {"landed", FormatTime(manifest.landed)},
                {"position", manifest.position},
                {"files", std::move(files)}};
+  if (!removed.empty()) json["removed"] = std::move(removed);
   // A name need not be UTF-8: what is not is kept readable rather than refused.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -76,6 +81,12 @@ Result<Manifest> Parse(const std::string& text, int64_t version) {
       file.sequence = manifest.commit.sequence;
       file.version = version;
       manifest.files.push_back(std::move(file));
+    }
+    for (const Json& each : json.value("removed", Json::array())) {
+      LandedFile& file = manifest.removed.emplace_back();
+      file.file = each.at("file");
+      file.sha256 = each.at("sha256");
+      file.version = each.at("version");
     }
     return manifest;
   } catch (const std::exception& error) {
@@ -134,6 +145,11 @@ Result<Contents> Load(Storage& lake, std::string_view name, std::optional<int64_
     for (LandedFile& file : manifest.files) {
       contents.files[file.file].push_back(std::move(file));
     }
+    for (const LandedFile& gone : manifest.removed) {
+      for (LandedFile& file : contents.files[gone.file]) {
+        if (file.version == gone.version && file.sha256 == gone.sha256) file.removed = true;
+      }
+    }
   }
   return contents;
 }
@@ -178,6 +194,11 @@ Result<std::string> Locate(Storage& lake, std::string_view name, const Contents&
                   info.modified == each.modified;
       if (same) return path;
     }
+  }
+  if (file.removed) {
+    return Invalid(lake.Uri(place) + " with SHA-256 " + file.sha256.substr(0, 12) +
+                       "… was removed: it is older than lake.retention.landing",
+                   "let the file land once more under another name");
   }
   std::string what = there ? " was changed by somebody else" : " is gone";
   return Invalid(lake.Uri(place) + what + ": its content with SHA-256 " +

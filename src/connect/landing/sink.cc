@@ -267,6 +267,7 @@ class LandingSink final : public Sink {
       places_ = TRY(FindPlaces(lake_, name_));
       std::vector<const std::vector<LandedFile>*> waiting;
       for (const auto& [name, versions] : contents.files) {
+        if (versions.back().removed) continue;
         if (!TRY(IsInPlace(versions.back()))) waiting.push_back(&versions);
       }
       if (waiting.empty()) return Status::Ok();
@@ -317,7 +318,9 @@ class LandingSink final : public Sink {
   std::set<std::string> NamedBy(const Contents& contents) const {
     std::set<std::string> named;
     for (const auto& [name, versions] : contents.files) {
-      for (const LandedFile& each : versions) named.insert(VersionPath(name_, each));
+      for (const LandedFile& each : versions) {
+        if (!each.removed) named.insert(VersionPath(name_, each));
+      }
     }
     return named;
   }

@@ -76,17 +76,24 @@ class LandingSource final : public file::ReadingSource {
     places_ = TRY(FindPlaces(lake_, name_));
     std::vector<file::ToRead> todo;
     std::vector<FoundFile> all;
+    removed_ = 0;
     std::vector<const LandedFile*> taken, earlier, shown;  // of `todo`, of it too, of `all`
     for (const auto& [name, versions] : contents.files) {
       const LandedFile* wanted = At(versions, end.version);
       const LandedFile* before = At(versions, begin.version);
       if (!wanted) continue;
+      bool is_new = !before || before->sha256 != wanted->sha256;
+      // Who begins has what there is; who goes on would lose rows, and is told by Find.
+      if (wanted->removed && is_new && !range.begin) {
+        ++removed_;
+        continue;
+      }
       Result<FoundFile> found = Find(contents, *wanted);
       if (found.ok()) {
         all.push_back(*found);
         shown.push_back(wanted);
       }
-      if (before && before->sha256 == wanted->sha256) continue;
+      if (!is_new) continue;
       todo.push_back({.file = TRY(std::move(found)), .sha256 = wanted->sha256});
       taken.push_back(wanted);
       earlier.push_back(before);
@@ -96,6 +103,12 @@ class LandingSource final : public file::ReadingSource {
       if (earlier[i]) TRY(OnlyWhatIsNew(todo[i], contents, *earlier[i], stop));
     }
     return reading_.Open(std::move(todo), std::move(all), stop);
+  }
+
+  SourceInfo Info() const override {
+    SourceInfo info = ReadingSource::Info();
+    info.removed = removed_;
+    return info;
   }
 
   Status Acknowledge(const Position& position) override {
@@ -122,7 +135,7 @@ class LandingSource final : public file::ReadingSource {
     places_ = TRY(FindPlaces(lake_, name_));
     std::vector<FoundFile> files;
     for (const auto& [name, versions] : contents.files) {
-      files.push_back(TRY(Find(contents, versions.back())));
+      if (!versions.back().removed) files.push_back(TRY(Find(contents, versions.back())));
     }
     return files;
   }
@@ -192,7 +205,7 @@ class LandingSource final : public file::ReadingSource {
   Status OnlyWhatIsNew(file::ToRead& each, const Contents& contents, const LandedFile& before,
                        std::stop_token stop) {
     if (before.size == 0) return Status::Ok();  // nothing was in it
-    if (file::CanGrow(each.file.path, config_)) {
+    if (!before.removed && file::CanGrow(each.file.path, config_)) {
       LocalFile earlier = TRY(Earlier(contents, before, stop));
       std::optional<int64_t> skip =
           TRY(file::GrownBehind(each.file.absolute, earlier.path(), config_.compression, stop));
@@ -213,7 +226,8 @@ class LandingSource final : public file::ReadingSource {
   const std::string name_, pattern_;
   Storage& lake_;
   const bool is_local_;
-  Places places_;  // as they were when last looked at
+  Places places_;       // as they were when last looked at
+  int64_t removed_ = 0;  // files of the range
   file::FetchedFiles fetched_;
 };
 

@@ -42,6 +42,21 @@ TEST_F(LandingSourceTest, WhatElseLandsIsNoNews) {
   EXPECT_EQ(Read({.begin = first}), Lines{"3"});
 }
 
+TEST_F(LandingSourceTest, WhatARetentionTookIsNotReadAndNotLostInSilence) {
+  Land("a.csv", "x\n1\n");
+  Position first = Latest();
+  Land("b.csv", "x\n2\n");
+  Time later = Time() + std::chrono::hours(1);
+  ASSERT_EQ(*RemoveOlder(lake_->storage(), "in", later, later, {}), 2);
+  Land("c.csv", "x\n3\n");
+  EXPECT_EQ(Read({}), Lines{"3"}) << "who begins has what there is";
+  EXPECT_EQ(info_.removed, 2);
+  std::unique_ptr<Source> source = *Make();
+  Status status = source->Open({.begin = first}, {});
+  EXPECT_EQ(status.code(), Code::kInvalid) << "b.csv was never read by who goes on";
+  EXPECT_NE(status.message().find("lake.retention.landing"), std::string::npos);
+}
+
 TEST_F(LandingSourceTest, AFileThatGrewGivesItsNewRowsCompressedToo) {
   config_.path = "in/*.csv.gz";
   auto gzip = [&](const std::string& sql) {
