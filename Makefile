@@ -4,8 +4,11 @@ PREFIX ?= /usr/local
 PRESET ?= asan-ubsan
 JOBS   ?= $(shell nproc)
 FLIGHTS = examples/flights
+SCHOOL  = examples/assessments
+ASSESSMENTS ?= 400
+STUDENTS    ?= 2000
 
-.PHONY: all help setup run medallion test test-long bench sanitize coverage clean-machine-test install clean
+.PHONY: all help setup run medallion assessments test test-long bench sanitize coverage clean-machine-test install clean
 
 all: $(BUILD)/build.ninja  ## builds build/millrace and the tests
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -31,6 +34,9 @@ run: $(BUILD)/millrace  ## from nothing to tables: installs, builds, runs exampl
 medallion: $(BUILD)/millrace  ## the same layers in buckets: starts an S3 server, runs examples/medallion on it
 	@tests/services/s3_server.py install >/dev/null
 	@tools/run-medallion $(BUILD)/millrace
+
+assessments: $(BUILD)/millrace  ## examples/assessments: a school's results from a REST API (ASSESSMENTS=400 STUDENTS=2000)
+	@tools/run-assessments $(BUILD)/millrace $(SCHOOL) --assessments $(ASSESSMENTS) --students $(STUDENTS)
 
 test:  ## installs, builds, runs all tests in their short form
 	@tools/setup test
@@ -66,5 +72,6 @@ clean-machine-test:  ## make run and make test with an empty home and cache (CHR
 install: $(BUILD)/millrace  ## the program and its engine, below PREFIX
 	@cmake --install $(BUILD) --prefix $(PREFIX)
 
-clean:  ## removes what was built and the example's lake; the cache outside the checkout stays
-	rm -rf build build-* $(FLIGHTS)/lake $(FLIGHTS)/.millrace
+clean:  ## removes what was built and what the examples made; the cache outside the checkout stays
+	rm -rf build build-* $(FLIGHTS)/lake $(FLIGHTS)/.millrace \
+	  $(SCHOOL)/lake $(SCHOOL)/.millrace $(SCHOOL)/illuminate $(SCHOOL)/views

@@ -3,7 +3,7 @@
 function(millrace_embed target folder)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*)
   # What a run leaves in an example is not part of it.
-  list(FILTER files EXCLUDE REGEX "(^|/)(lake|out|\\.millrace|__pycache__)(/|$)")
+  list(FILTER files EXCLUDE REGEX "(^|/)(lake|out|illuminate|views|\\.millrace|\\.env|__pycache__)(/|$)")
   list(SORT files)
   set(symbols "")
   set(entries "")

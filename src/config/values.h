@@ -2,7 +2,8 @@
 //
 //   ${NAME}          a variable of the environment, .env or `vars:`      undefined: an error
 //   ${NAME:default}  …or the default                                     $${ is a literal ${
-//   ${secret:name}   a secret (from MILLRACE_SECRET_<NAME> or the secrets file)
+//   ${secret:name}   a secret (MILLRACE_SECRET_<NAME> of the environment or the project's .env, or
+//                    the secrets file)
 //   ${params.x}      a parameter of the run        ${matrix.x}   this task's combination
 //   ${run.id} ${run.logical_date} ${run.data_interval_start} ${run.data_interval_end}
 #pragma once

@@ -102,10 +102,14 @@ Json CheckChoice() {
 
 Json MatrixShape() {
   Json combination = MapOfScalars();
-  return {{"type", "object"},
-          {"minProperties", 1},
-          {"properties", {{"include", ListOf(combination)}, {"exclude", ListOf(combination)}}},
-          {"additionalProperties", {{"type", "array"}, {"minItems", 1}, {"items", Scalar()}}}};
+  Json listed = ListOf(combination), values = ListOf(Scalar());
+  Json special = {{"include", listed}, {"exclude", listed}};
+  listed["minItems"] = values["minItems"] = 1;
+  Json lists = {{"type", "object"},
+                {"minProperties", 1},
+                {"properties", std::move(special)},
+                {"additionalProperties", std::move(values)}};
+  return AnyOf({std::move(lists), std::move(listed)});
 }
 
 Json TestRows() {

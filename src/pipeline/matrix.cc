@@ -68,6 +68,37 @@ bool CombinationsOf(const YamlNode& matrix, const char* key, const std::set<std:
   return true;
 }
 
+// `matrix: [{year: 23-24, suffix: _old}, {year: 24-25, suffix: ""}]`: values that belong together.
+std::vector<Combination> Listed(const YamlNode& matrix, Diagnostics& diagnostics) {
+  std::vector<Combination> members;
+  for (const YamlNode& item : matrix.items) {
+    Combination member;
+    for (const auto& [name, value] : item.entries) {
+      if (!value.IsScalar()) {
+        diagnostics.Error(value.place,
+                          "matrix: '" + name.scalar + "' must be plain text or a number");
+        return {};
+      }
+      member[name.scalar] = value.scalar;
+    }
+    auto same_names = [](const auto& a, const auto& b) { return a.first == b.first; };
+    bool fits = members.empty() || std::equal(member.begin(), member.end(), members[0].begin(),
+                                              members[0].end(), same_names);
+    if (member.empty() || !fits) {
+      diagnostics.Error(item.place, "matrix: every item of the list must have the same names",
+                        "write `matrix: [{year: 2024, name: old}, {year: 2025, name: new}]`");
+      return {};
+    }
+    if (std::find(members.begin(), members.end(), member) != members.end()) {
+      diagnostics.Error(item.place, "matrix: this combination is there twice");
+      return {};
+    }
+    members.push_back(std::move(member));
+  }
+  if (members.empty()) diagnostics.Error(matrix.place, "matrix: the list is empty");
+  return members;
+}
+
 bool Covers(const Combination& part, const Combination& whole) {
   return std::all_of(part.begin(), part.end(), [&](const auto& entry) {
     auto found = whole.find(entry.first);
@@ -79,8 +110,9 @@ bool Covers(const Combination& part, const Combination& whole) {
 
 std::vector<Combination> ExpandMatrix(const YamlNode& matrix, Diagnostics& diagnostics) {
   if (matrix.IsNull()) return {{}};
+  if (matrix.IsList()) return Listed(matrix, diagnostics);
   if (!matrix.IsMap()) {
-    diagnostics.Error(matrix.place, "'matrix' must be a map of lists",
+    diagnostics.Error(matrix.place, "'matrix' must be a map of lists or a list of combinations",
                       "write `matrix: {table: [a, b]}`");
     return {};
   }
@@ -123,8 +155,9 @@ std::vector<Combination> ExpandMatrix(const YamlNode& matrix, Diagnostics& diagn
 
 std::string MatrixSuffix(const Combination& combination) {
   std::string text;
-  for (const auto& [name, value] : combination)
-    text += (text.empty() ? "[" : ",") + name + "=" + value;
+  for (const auto& [name, value] : combination) {
+    if (!value.empty()) text += (text.empty() ? "[" : ",") + name + "=" + value;
+  }
   return text.empty() ? "" : text + "]";
 }
 

@@ -168,8 +168,9 @@ void CheckOtherEnvironments(const YamlNode& root, const std::string& chosen, con
 }
 
 // Secrets by environment variable: MILLRACE_SECRET_CRM_PASSWORD is ${secret:crm_password}.
+constexpr std::string_view kSecretPrefix = "MILLRACE_SECRET_";
+
 void ReadEnvironment(Project& project) {
-  constexpr std::string_view kSecretPrefix = "MILLRACE_SECRET_";
   for (char** entry = environ; entry && *entry; ++entry) {
     std::string_view text = *entry;
     size_t equals = text.find('=');
@@ -185,15 +186,37 @@ void ReadEnvironment(Project& project) {
   }
 }
 
-// .millrace/secrets.yml: name: value. Weaker than the environment.
+// False after it was told, and where there is no such file.
+bool IsPrivate(const std::string& path, const std::string& what, Diagnostics& diagnostics) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return false;
+  if ((info.st_mode & 077) == 0) return true;
+  std::string shown = ShownPath(path);
+  diagnostics.Error({shown}, "others may read " + what, "run `chmod 600 " + shown + "`");
+  return false;
+}
+
+// .env of the project: variables, and secrets by the names that they have in the environment,
+// which is stronger.
+void ReadProjectDotEnv(Project& project, Diagnostics& diagnostics) {
+  bool secrets = false;
+  for (auto& [name, value] : ReadDotEnv(project.folder, diagnostics)) {
+    if (!name.starts_with(kSecretPrefix)) {
+      project.layers.dotenv[name] = value;
+      continue;
+    }
+    secrets = true;
+    std::string secret = name.substr(kSecretPrefix.size());
+    project.values.secrets.emplace(secret, Secret(value));
+    project.values.secrets.emplace(ToLower(secret), Secret(value));
+  }
+  if (secrets) IsPrivate(project.folder + "/.env", "the secrets in it", diagnostics);
+}
+
+// .millrace/secrets.yml: name: value. Weaker than the environment and .env.
 void ReadSecrets(Project& project, Diagnostics& diagnostics) {
   std::string path = project.folder + "/.millrace/secrets.yml", shown = ShownPath(path);
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return;
-  if ((info.st_mode & 077) != 0) {
-    diagnostics.Error({shown}, "others may read the secrets file", "run `chmod 600 " + shown + "`");
-    return;
-  }
+  if (!IsPrivate(path, "the secrets file", diagnostics)) return;
   Result<std::string> text = ReadTextFile(path);
   if (!text.ok()) {
     diagnostics.Error({shown}, text.status().message(), text.status().hint());
@@ -236,7 +259,7 @@ Project LoadProject(const std::string& start, const std::string& environment,
   if (const char* chosen = getenv("MILLRACE_ENV"); environment.empty() && chosen)
     project.environment = chosen;
   ReadEnvironment(project);
-  project.layers.dotenv = ReadDotEnv(project.folder, diagnostics);
+  ReadProjectDotEnv(project, diagnostics);
   ReadSecrets(project, diagnostics);
 
   YamlNode root;

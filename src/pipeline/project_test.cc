@@ -118,5 +118,23 @@ TEST_F(ProjectTest, SecretsComeFromTheEnvironmentAndAPrivateFile) {
   EXPECT_FALSE(project.values.variables.contains("MILLRACE_SECRET_OTHER"));
 }
 
+TEST_F(ProjectTest, SecretsStandInAPrivateDotEnvToo) {
+  std::string file =
+      folder_.Write(".env", "A=1\nMILLRACE_SECRET_CRM=s3cret\nMILLRACE_SECRET_OTHER=x\n");
+  chmod(file.c_str(), 0644);
+  Load();
+  EXPECT_EQ(told_, ".env: others may read the secrets in it; run `chmod 600 .env`");
+  chmod(file.c_str(), 0600);
+  chmod(folder_.Write(".millrace/secrets.yml", "crm: weaker\n").c_str(), 0600);
+  setenv("MILLRACE_SECRET_OTHER", "from the environment", 1);
+  Project project = Load();
+  unsetenv("MILLRACE_SECRET_OTHER");
+  EXPECT_EQ(told_, "");
+  EXPECT_EQ(project.values.secrets["crm"].Reveal(), "s3cret");
+  EXPECT_EQ(project.values.secrets["other"].Reveal(), "from the environment");
+  EXPECT_EQ(project.values.variables["A"], "1");
+  EXPECT_FALSE(project.values.variables.contains("MILLRACE_SECRET_CRM"));
+}
+
 }  // namespace
 }  // namespace millrace

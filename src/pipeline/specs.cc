@@ -94,7 +94,9 @@ const Spec<TaskConfig>& TaskSpec() {
           .Field("matrix", &TaskConfig::matrix,
                  "Lists of values: the task runs once for each combination, which it reads as "
                  "`${matrix.NAME}`. "
-                 "`exclude` and `include` take combinations away and add them.",
+                 "`exclude` and `include` take combinations away and add them. Or a list of the "
+                 "combinations, where values belong together: `[{year: 2024, suffix: _old}, "
+                 "{year: 2025, suffix: \"\"}]`.",
                  {.example = "{table: [orders, people]}"})
           .Field("retry", &TaskConfig::retry, "How often a failed attempt is repeated.",
                  {.example = "{attempts: 3, delay: 5s}"})

@@ -86,7 +86,7 @@ Result<Done> Attempt::WalkOn(std::stop_token stop) {
     log_.Line(decision.reason);
     switch (decision.kind) {
       case Decision::Kind::kSkip:
-        // Once more: a run that was killed after its commit may not have come to it.
+        // Once more: the process that committed may have ended just before it told the inputs.
         TRY(walk->Acknowledge(interval));
         return done;
       case Decision::Kind::kAbandon: TRY(run_.store.AbandonCommit(interval.commit.id)); continue;

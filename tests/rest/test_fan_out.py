@@ -1,13 +1,19 @@
 """Many members side by side: exact in bad weather, with broken members, and through kills."""
 import random
+import shutil
 import signal
 import time
 from collections import Counter
 
+from school import School
 from world import Server, Failure, must, world
 
 KILLS = 5
 PARALLEL = 8
+
+
+COLUMNS = {"student_id": "BIGINT", "reporting_group_id": "BIGINT", "reporting_group": "VARCHAR", "points": "DOUBLE",
+           "date_taken": "VARCHAR"}   # not all of them are dates
 
 
 def tasks(server, parallel=PARALLEL, **more):
@@ -16,35 +22,29 @@ def tasks(server, parallel=PARALLEL, **more):
                                  "paginator": {"type": "page", "page_size": 10, "size_param": "limit"}}}}
     scores = {"name": "scores", "to": {"table": "silver.scores"},
               "from": {"rest": {"url_base": f"{server.url}/api", "url": "/assessments/{each.assessment_id}/group",
-                                "records": "results", "parallel": parallel,
+                                "records": "results", "parallel": parallel, "columns": COLUMNS,
                                 "paginator": {"type": "page", "page_size": 20, "size_param": "limit"},
                                 "for_each": {"table": "silver.assessments", "column": "assessment_id"},
                                 **more}}}
     return listing, scores
 
 
-ORDERED = ("SELECT each_assessment_id, student_id, points, \"group\", date_taken FROM silver.scores "
-           "ORDER BY 1, 2")
+ORDERED = ("SELECT each_assessment_id, student_id, reporting_group, points, date_taken FROM silver.scores "
+           "ORDER BY each_assessment_id, student_id, reporting_group_id")
 
 
-def expected(server_options, assessments, students):
+def expected(assessments, students, revisions=None, seed=1):
     """By the server's own formula, not through the program."""
-    import argparse
-    import api
-    made = api.Api(argparse.Namespace(seed=server_options.get("seed", 1), log=""))
-    rows = []
-    for a in range(assessments):
-        for s in range(students):
-            row = made.response("group", 1000 + a, s)
-            rows.append((str(1000 + a), str(row["student_id"]), str(row["points"]), row["group"], row["date_taken"]))
-    return rows
+    made = School(seed, assessments, students, revisions)
+    return [(str(identity), str(row["student_id"]), row["reporting_group"], str(row["points"]), row["date_taken"])
+            for identity in range(1000, 1000 + assessments) for row in made.rows("group", identity)]
 
 
 def test_exact_in_bad_weather(here):
     with Server("--assessments", 40, "--students", 50, "--errors", 0.03, "--bursts", 60, "--slow", 0.02) as server:
         here.pipeline(*tasks(server))
         here.run().ok()
-        must(here.rows(ORDERED) == expected({}, 40, 50), "rows")
+        must(here.rows(ORDERED) == expected(40, 50), "rows")
         answered = Counter(line["target"] for line in server.requests() if line["status"] == 200)
         must(max(answered.values()) == 1, f"asked twice: {answered.most_common(3)}")
         must("of them repetitions" in here.logs(), "no summary")
@@ -54,7 +54,7 @@ def test_rows_are_in_the_order_of_the_keys(here):
     with Server("--assessments", 12, "--students", 30, "--slow", 0.05) as server:
         here.pipeline(*tasks(server))
         here.run().ok()
-        must(here.rows(ORDERED.split(" ORDER")[0]) == expected({}, 12, 30), "order")
+        must(here.rows(ORDERED.split(" ORDER")[0]) == expected(12, 30), "order")
 
 
 def test_broken_members_are_put_aside(here):
@@ -62,7 +62,7 @@ def test_broken_members_are_put_aside(here):
         listing, scores = tasks(server, error_handler={"max_attempts": 2, "first_delay": "10ms"})
         here.pipeline(listing, {**scores, "rejects": {"table": "bronze.rejects"}})
         here.run().ok()
-        must(here.rows(ORDERED) == [row for row in expected({}, 20, 30) if row[0] not in ("1003", "1011")], "the others")
+        must(here.rows(ORDERED) == [row for row in expected(20, 30) if row[0] not in ("1003", "1011")], "the others")
         rejects = here.rows("SELECT _rule, _reason, _source_file, _raw FROM bronze.rejects ORDER BY _raw")
         must([row[3] for row in rejects] == ["each.assessment_id=1003", "each.assessment_id=1011"], f"{rejects}")
         must(all(row[0] == "request" and "500 Internal Server Error" in row[1] and "after 2 attempts" in row[1]
@@ -76,7 +76,7 @@ def test_broken_members_are_put_aside(here):
         server.set(broken=[])
         here.pipeline(listing, {**scores, "rejects": {"table": "bronze.rejects"}})
         here.run().ok()
-        must(here.rows(ORDERED) == expected({}, 20, 30), "after it was mended")
+        must(here.rows(ORDERED) == expected(20, 30), "after it was mended")
 
 
 def test_ignored_statuses_are_no_records(here):
@@ -99,6 +99,39 @@ def test_a_server_that_is_down_is_left_alone(here):
         here.pipeline(listing, {**scores, "rejects": {"table": "bronze.rejects"}})
         here.run().fails("500 Internal Server Error", "none did not")
         must(len(server.requests()) < 50, f"{len(server.requests())} requests to a server that is down")
+
+
+def test_members_that_did_not_change_are_not_asked_for(here):
+    with Server("--assessments", 6, "--students", 5, "--broken", "3") as server:
+        listing, scores = tasks(server, error_handler={"max_attempts": 1})
+        scores["from"]["rest"]["for_each"] = {"table": "silver.assessments", "column": ["assessment_id", "updated_at"],
+                                              "when_changed": True}
+        here.pipeline(listing, {**scores, "rejects": {"table": "bronze.rejects"}})
+
+        def asked():
+            server.forget()
+            here.run().ok()
+            return {line["target"].split("/")[3] for line in server.requests() if "/assessments/" in line["target"]}
+        here.run().ok()
+        all_six = {str(identity) for identity in range(1000, 1006)}
+        must(asked() == all_six, "one was put aside: the next run asks again")
+        server.set(broken=[])
+        must(asked() == all_six, "one was put aside: the next run asks again")
+        must(asked() == set(), "nothing changed")
+        must("nothing is asked" in here.logs(), "the log does not tell")
+        server.set(revisions={"1002": 1})
+        must(asked() == all_six, "one changed")
+        must(asked() == set(), "nothing changed since")
+        must(here.rows(ORDERED) == expected(6, 5, {"1002": 1}), "rows")
+        # News that the list does not tell of, and rows that are gone.
+        server.set(seed=2)
+        must(asked() == set(), "nothing changed, as far as the list tells")
+        here.pipeline(listing, {**scores, "rejects": {"table": "bronze.rejects"}, "retry": {"attempts": 2, "delay": "10ms"}})
+        here.run("--force").ok()
+        must(here.rows(ORDERED) == expected(6, 5, {"1002": 1}, seed=2), "rows of --force")
+        shutil.rmtree(here.folder / "lake" / "silver" / "scores")
+        must(asked() == all_six, "the table is gone")
+        must(here.rows(ORDERED) == expected(6, 5, {"1002": 1}, seed=2), "rows")
 
 
 def test_unknown_tables_and_columns_are_told_offline(here):
@@ -128,7 +161,7 @@ def kill_at_random(here, server, seed):
 
 def test_kills(here):
     with Server("--assessments", 30, "--students", 60, "--errors", 0.03, "--slow", 0.03) as server:
-        wanted = expected({}, 30, 60)
+        wanted = expected(30, 60)
         for seed in range(KILLS):
             with world() as there:
                 there.pipeline(*tasks(server))

@@ -6,7 +6,8 @@ usage: api.py [--port N] [--assessments N] [--students N] [--errors SHARE] [--bu
 Prints `listening on http://127.0.0.1:PORT` when it is ready. Rows follow from --seed alone. Every request is kept, one
 JSON line each, in --log; GET /_requests gives them, too. Standard library only.
 
-  /api/AssessmentList?page=1&limit=100            {"page", "num_pages", "num_results", "results": [...]}
+  /api/AssessmentList?page=1&limit=100&school_year=23-24
+                                                  {"page", "num_pages", "num_results", "results": [...]}; see school.py
   /api/assessments/ID/overall|group|standard      the same, of the students' responses
   /list/KIND       N records by KIND of pagination: page offset cursor link next body headers
   /list/...        ndjson csv nested etag modified since same loop empty many lists
@@ -31,17 +32,14 @@ import ssl
 import time
 import urllib.parse
 
+from school import KINDS, School, number
+
 USER, PASSWORD = "school-user", "correct-horse-battery"
 API_KEY, BEARER = "key-8c1f3a77d0", "bearer-5f0e9a12c4"
 CLIENT, CLIENT_SECRET, REFRESH_TOKEN = "client-1", "client-secret-2b7d", "refresh-91ac55"
 CONSUMER, CONSUMER_SECRET = "consumer-1", "consumer-secret-4e"
 TOKEN, TOKEN_SECRET = "oauth-token-77", "oauth-token-secret-0d"
 SECRETS = [PASSWORD, API_KEY, BEARER, CLIENT_SECRET, REFRESH_TOKEN, CONSUMER_SECRET, TOKEN_SECRET]
-
-
-def number(*parts):
-    """A number that looks random and follows from the parts."""
-    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=6).digest(), "big")
 
 
 class Answer:
@@ -78,44 +76,37 @@ class Api:
 
     # --- data
 
-    def assessment(self, i):
-        return {"assessment_id": 1000 + i, "title": f"Assessment {i}", "subject": ["Math", "ELA", "Science"][i % 3],
-                "grade": 3 + i % 8, "date": f"2024-{i % 12 + 1:02d}-{i % 28 + 1:02d}",
-                "performance_bands": [{"name": "low", "from": 0}, {"name": "high", "from": 60}]}
-
-    def response(self, kind, assessment, i):
-        points = number(self.options.seed, kind, assessment, i) % 101
-        row = {"student_id": 500000 + i, "points": points, "percent": points / 100, "mastered": points >= 60,
-               "date_taken": f"2024-{i % 12 + 1:02d}-{i % 28 + 1:02d}"}
-        if kind == "group":
-            row["group"] = f"group {i % 7}"
-        if kind == "standard":
-            row["standard"] = f"MATH.{i % 9}.{i % 4}"
-        return row
+    def school_now(self):
+        options = self.options
+        return School(options.seed, options.assessments, options.students, options.revisions)
 
     def item(self, i):
         changed = datetime.datetime(2024, 1, 1) + datetime.timedelta(minutes=10 * i)
         return {"id": i + 1, "v": f"v{i + 1}", "updated_at": changed.isoformat() + "Z"}
 
-    def page(self, request, total, row):
+    def page(self, request, total, rows):
+        """`rows(begin, end)` gives the records as JSON."""
         page, limit = request.number("page", 1), request.number("limit", 100)
-        rows = [row(i) for i in range((page - 1) * limit, min(total, page * limit))]
-        return Answer({"page": page, "num_pages": math.ceil(total / limit), "num_results": total, "results": rows})
+        head = json.dumps({"page": page, "num_pages": math.ceil(total / limit), "num_results": total})
+        return Answer(head[:-1] + ',"results":[' + ",".join(rows((page - 1) * limit, page * limit)) + "]}")
 
     # --- routes
 
     def school(self, request):
-        options = self.options
+        options, school = self.options, self.school_now()
         if request.path == "/api/AssessmentList":
-            return self.page(request, options.assessments, self.assessment)
+            listed = school.listed(request.query.get("school_year"))
+            return self.page(request, len(listed), lambda begin, end: [json.dumps(school.assessment(i))
+                                                                       for i in listed[begin:end]])
         parts = request.path.split("/")
-        if len(parts) == 5 and parts[2] == "assessments" and parts[4] in ("overall", "group", "standard"):
-            known = parts[3].isdigit() and 0 <= int(parts[3]) - 1000 < options.assessments
-            if not known:
+        if len(parts) == 5 and parts[2] == "assessments" and parts[4] in KINDS:
+            i = int(parts[3]) - 1000 if parts[3].isdigit() else -1
+            if not 0 <= i < options.assessments:
                 return Answer({"error": f"no assessment {parts[3]}"}, 404)
-            if int(parts[3]) - 1000 in options.broken:
+            if i in options.broken:
                 return Answer({"error": "out of order"}, 500)
-            return self.page(request, options.students, lambda i: self.response(parts[4], int(parts[3]), i))
+            return self.page(request, school.count(parts[4], i), lambda begin, end: school.responses(
+                parts[4], 1000 + i, begin, end))
         return None
 
     def lists(self, request):
@@ -363,7 +354,8 @@ class Api:
         if request.path.startswith("/_"):
             return
         line = {"method": request.method, "target": request.target, "status": answer.status,
-                "headers": request.headers, "time": time.time()}
+                "headers": request.headers, "time": time.time(),
+                "retry_after": dict(answer.headers).get("Retry-After")}
         self.seen.append(line)
         if self.log:
             self.log.write(json.dumps(line) + "\n")
@@ -500,6 +492,7 @@ def main():
     parser.add_argument("--rows", type=json.loads, default=[], help="records of /list/rows")
     parser.add_argument("--broken", type=lambda text: {int(n) for n in text.split(",") if n}, default=set(),
                         help="assessments whose responses always fail, by comma")
+    parser.add_argument("--revisions", type=json.loads, default={}, help='assessments scored anew: {"1003": 1}')
     parser.add_argument("--errors", type=float, default=0, help="share of requests that get a 500")
     parser.add_argument("--bursts", type=int, default=0, help="after so many requests five get a 429")
     parser.add_argument("--slow", type=float, default=0, help="an answer takes up to so many seconds")

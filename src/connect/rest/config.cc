@@ -206,6 +206,9 @@ Spec<ForEach> ForEachSpec() {
       .Field("column", &F::column, "Its columns that are used; each combination counts once.",
              {.example = "assessment_id"})
       .Field("where", &F::where, "An SQL condition on its rows.")
+      .Field("when_changed", &F::when_changed,
+             "Asks nothing while the columns' values are what they were at the last commit: where "
+             "one of them tells when there is news. Not while members are put aside.")
       .Field("values", &F::values, "A list instead: {each.value}.", {.example = "[math, reading]"})
       .Field("add", &F::add, "Whether rows get the values as columns each_COLUMN. Default: yes.")
       .Short("values")
@@ -215,6 +218,8 @@ Spec<ForEach> ForEachSpec() {
                "'table' is a layer and a table", "write it like silver.assessments")
       .Require([](const F& f) { return f.table.empty() == f.column.empty(); },
                "'table' and 'column' belong together")
+      .Require([](const F& f) { return !f.when_changed || !f.table.empty(); },
+               "'when_changed' needs a 'table'")
       .Require(
           [](const F& f) {
             return std::all_of(f.column.begin(), f.column.end(),
@@ -372,6 +377,11 @@ Spec<SourceConfig> SourceSpec() {
       .Require(NamesAreKnown, "there is a {…} that nothing gives a value to",
                "{each.COLUMN} needs a `for_each` with that column, {window.start}, {window.end} "
                "and {cursor} need `incremental_sync`")
+      .Require(
+          [](const S& s) {
+            return !s.for_each || !s.for_each->when_changed || !s.incremental_sync;
+          },
+          "'for_each.when_changed' and 'incremental_sync' exclude each other")
       .Require([](const S& s) { return s.method == "POST" || s.body.IsNull(); },
                "'body' needs `method: POST`")
       .Require(

@@ -92,6 +92,7 @@ struct ForEach {
   std::vector<std::string> column;
   std::vector<std::string> values;
   std::string where;
+  bool when_changed = false;
   std::optional<bool> add;
 };
 

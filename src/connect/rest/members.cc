@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "config/json.h"
 #include "connect/rest/cursor.h"
@@ -138,6 +139,15 @@ std::vector<std::string> NamesIn(const std::string& text) {
     if (!name.empty()) names.emplace_back(name);
   }
   return names;
+}
+
+std::string DigestOf(const std::vector<Member>& members) {
+  Sha256 digest;
+  for (const Member& member : members) {
+    Json values(member.values);
+    digest.Update(values.dump(-1, ' ', false, Json::error_handler_t::replace) + member.prefix);
+  }
+  return digest.Hex();
 }
 
 Result<std::vector<Member>> FindMembers(const SourceConfig& config, ConnectContext& context,

@@ -26,6 +26,9 @@ std::string Fill(const std::string& text, const Member& member, bool encode = fa
 // Every {…} that Fill would look at: "each.id".
 std::vector<std::string> NamesIn(const std::string& text);
 
+// Equal exactly when the members are.
+std::string DigestOf(const std::vector<Member>& members);
+
 // `cursor`: where the last fetch ended. One member without values when nothing is repeated.
 Result<std::vector<Member>> FindMembers(const SourceConfig& config, ConnectContext& context,
                                         const std::optional<std::string>& cursor, Time now,

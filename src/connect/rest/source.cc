@@ -33,6 +33,7 @@ bool IsAlive(int64_t process) {
 // What is kept from one run to the next, beside positions.
 struct Memory {
   std::string run, definition, position;  // of the last commit
+  std::string members;                    // …their digest; "" when some were put aside
   Validators validators;
   std::map<std::string, std::string> columns;
 };
@@ -74,8 +75,9 @@ class RestSource final : public Source {
     bool asked = !context_.run.empty() && memory.run == context_.run &&
                  memory.definition == definition_ && (from.empty() || from == memory.position);
     // A run asks once: after it completed what was killed, nothing is new to it.
+    bool known = asked || TRY(HasMembersOf(memory, stop));
     latest_ =
-        asked ? Position{memory.position} : TRY(Take(from, /*ask_whether_changed=*/true, stop));
+        known ? Position{memory.position} : TRY(Take(from, /*ask_whether_changed=*/true, stop));
     return latest_;
   }
 
@@ -135,14 +137,20 @@ class RestSource final : public Source {
   }
 
   Status Acknowledge(const Position& position) override {
+    // Nobody opened it when nothing was new, or when the targets had it before a process ended.
+    if (!stage_) stage_ = TRY(Find(position, ""));
     Memory memory = Remember();
-    memory.run = context_.run;
-    memory.definition = definition_;
-    if (stage_ || memory.position != position.token) memory.validators = {};
-    memory.position = position.token;
+    bool known = memory.position == position.token && memory.definition == definition_;
+    if (stage_ || !known) {
+      memory.members = stage_ ? MembersOf(*stage_) : "";
+      memory.validators = {};
+    }
     bool one_document = stage_ && stage_->pages().size() == 1 && stage_->given_up().empty();
     if (one_document && !config_.incremental_sync)
       memory.validators = {stage_->pages()[0].etag, stage_->pages()[0].modified};
+    memory.run = context_.run;
+    memory.definition = definition_;
+    memory.position = position.token;
     TRY(Keep(memory));
     stage_.reset();
     offered_.clear();
@@ -224,6 +232,23 @@ class RestSource final : public Source {
       if (head.ok() && head->complete && MayTake(*head, from)) return Position{head->position};
     }
     return Position{kUnknown};
+  }
+
+  static std::string MembersOf(const Stage& stage) {
+    return stage.given_up().empty() ? DigestOf(stage.members()) : "";
+  }
+
+  // Whether the members are still those of the last commit, and that is all there is to know.
+  Result<bool> HasMembersOf(const Memory& memory, std::stop_token stop) const {
+    bool asks = !config_.for_each || !config_.for_each->when_changed || context_.run.empty();
+    if (asks || memory.members.empty() || memory.definition != definition_) return false;
+    if (TRY(LookOnly("")).token != kUnknown) return false;  // asked all the same: by --force
+    Time now = context_.env.clock.Now();
+    std::vector<Member> members = TRY(FindMembers(config_, context_, std::nullopt, now, stop));
+    if (DigestOf(members) != memory.members) return false;
+    Tell(Options().source_file + ": nothing is asked, " + config_.for_each->table +
+         " is what it was");
+    return true;
   }
 
   // Begins a fetch, or completes one that was begun, and returns where it ends.
@@ -330,6 +355,7 @@ class RestSource final : public Source {
       memory = {.run = json.value("run", ""),
                 .definition = json.value("definition", ""),
                 .position = json.value("position", ""),
+                .members = json.value("members", ""),
                 .validators = {json.value("etag", ""), json.value("modified", "")},
                 .columns = json.value("columns", std::map<std::string, std::string>())};
     } catch (const Json::exception&) {
@@ -342,6 +368,7 @@ class RestSource final : public Source {
     Json json = {{"run", memory.run},
                  {"definition", memory.definition},
                  {"position", memory.position},
+                 {"members", memory.members},
                  {"etag", memory.validators.etag},
                  {"modified", memory.validators.modified},
                  {"columns", memory.columns}};
