@@ -243,7 +243,8 @@ void MultiClient::Configure(CURL* easy, Transfer& transfer) const {
   set(CURLOPT_HEADERFUNCTION, &OnHeader);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(CURLOPT_BUFFERSIZE, 128L * 1024L);
+  // What one piece is unpacked to must fit where libcurl keeps it while a reader is slow: 64 MB.
+  set(CURLOPT_BUFFERSIZE, 32L * 1024L);
   set(CURLOPT_CONNECTTIMEOUT_MS, Ms(options_.connect_timeout));
   set(CURLOPT_TIMEOUT_MS, Ms(options_.timeout));
   set(CURLOPT_LOW_SPEED_LIMIT, 1L);
