@@ -27,8 +27,12 @@ Result<Registry::OpenStorage> OpenStorages(const ServerConfig& config) {
         Place at = TRY(PlaceOf(place.uri, ""));
         while (at.key.ends_with('/')) at.key.pop_back();
         OpenedStorage opened;
-        opened.storage =
-            OpenS3Storage(client, {at.bucket, at.key, place.local_folder, place.create, place.copies}, stop);
+        S3StorageOptions options{.bucket = at.bucket,
+                                 .prefix = at.key,
+                                 .local_folder = place.local_folder,
+                                 .create_bucket = place.create,
+                                 .copies = place.copies};
+        opened.storage = OpenS3Storage(client, std::move(options), stop);
         // With a slash: s3://a is not to mean s3://ab, too.
         std::string scope = opened.storage->Uri("") + "/";
         opened.store = [client, scope, stop] { return StoreOf(*client, scope, stop); };

@@ -45,7 +45,9 @@ class S3Storage final : public Storage {
         scratch_(OpenLocalStorage(options.local_folder + "/staging")->Uri(""),
                  "s3-" + Sha256Hex(Uri("")).substr(0, 16) + "-"),
         stop_(std::move(stop)),
-        most_copied_(options.copies) {}
+        most_copied_(options.copies) {
+    scratch_.Sweep();
+  }
 
   std::string Uri(std::string_view path) const override {
     std::string uri = "s3://" + bucket_ + "/" + root_ + std::string(path);
