@@ -106,6 +106,7 @@ Result<S3Put> PutWhole(const Target& target, Request request, S3PutOptions optio
   request.headers = ObjectHeaders(options);
   if (options.if_absent) request.headers.emplace_back("if-none-match", "*");
   AddDigest(target.core, request, hex);
+  if (stop.stop_requested()) return Canceled();  // what is sent may be there in spite of a stop
   Call call(target.core, std::move(request));
   Result<Response> response = call.Wait(stop);
   if (response.code() == Code::kConflict && call.attempts() > 1) {
