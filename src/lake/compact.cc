@@ -46,6 +46,7 @@ Status CompactBin(TableLog& log, Session& session, const TableState& state, cons
   for (const AddFile& add : bin) files.push_back(ToDataFile(add));
   const std::vector<std::string>& partition_by = state.metadata.partition_by;
   TableFolder folder{log.context().storage, log.folder()};
+  TRY(Reach(log.context().reach, files, folder));
   Sql rows = ScanFiles(files, state.schema, partition_by, folder);
   // Twice the target: a bin makes one file, not one and a rest.
   StageOptions options{.partition_by = partition_by, .target_file_size = target_size * 2};

@@ -29,6 +29,7 @@ class Rewrite {
 
   Result<Rewritten> Run(TableLog& log, Session& session, const StageOptions& options,
                         std::stop_token stop) {
+    TRY(Reach(log.context().reach, files_, folder_));
     std::vector<size_t> touched = TRY(Touched(session, stop));
     Rewritten result;
     std::vector<DataFile> files;
@@ -163,7 +164,6 @@ void RemoveWithPrefix(const std::string& folder, const std::string& prefix) {
 Result<StagedFiles> StageRows(TableLog& log, Session& session, const Sql& sql, const Schema& schema,
                               const StageOptions& options, std::stop_token stop) {
   Storage& storage = log.context().storage;
-  TRY(log.context().reach.Refresh());
   TRY(storage.MakeFolder(log.folder()));
   std::string folder = storage.WriteUri(log.folder());
   // The name is the write's own: what a killed write left is never taken for another's.
@@ -201,7 +201,6 @@ void RemoveStaged(TableLog& log, const std::vector<AddFile>& adds) {
 Result<Rewritten> RewriteFiles(TableLog& log, Session& session, const TableState& base,
                                const RewriteRequest& request, const StageOptions& options,
                                std::stop_token stop) {
-  TRY(log.context().reach.Refresh());
   return Rewrite(log, base, request).Run(log, session, options, stop);
 }
 

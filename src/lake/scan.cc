@@ -169,6 +169,12 @@ std::string FileUri(const DataFile& file, const TableFolder& folder) {
                                : folder.storage.ReadUri(folder.path + "/" + file.path);
 }
 
+Status Reach(EngineReach& reach, const std::vector<DataFile>& files, const TableFolder& folder) {
+  bool all_here = std::ranges::all_of(
+      files, [&](const DataFile& file) { return FileUri(file, folder).starts_with('/'); });
+  return all_here ? Status::Ok() : reach.Refresh();
+}
+
 Sql ScanFiles(const std::vector<DataFile>& files, const Schema& schema,
               const std::vector<std::string>& partition_by, const TableFolder& folder,
               const std::string& file_column) {

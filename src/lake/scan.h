@@ -7,6 +7,7 @@
 #include "base/storage.h"
 #include "data/schema.h"
 #include "engine/engine.h"
+#include "lake/engine_reach.h"
 #include "lake/lake.h"
 
 namespace millrace {
@@ -23,6 +24,9 @@ struct TableFolder {
 Sql ScanFiles(const std::vector<DataFile>& files, const Schema& schema,
               const std::vector<std::string>& partition_by, const TableFolder& folder,
               const std::string& file_column = "");
+
+// Before the engine reads these files: what is on this machine needs nothing.
+Status Reach(EngineReach& reach, const std::vector<DataFile>& files, const TableFolder& folder);
 
 // Where the engine reads the file.
 std::string FileUri(const DataFile& file, const TableFolder& folder);

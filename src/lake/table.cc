@@ -85,13 +85,15 @@ class DeltaTable final : public Table {
   }
 
   Result<Sql> Scan(Session& session, const Snapshot& snapshot) override {
-    TRY(log_.context().reach.Refresh());
-    if (snapshot.foreign_features) return session.ForeignDelta(Uri(), snapshot.version);
+    if (snapshot.foreign_features) {
+      TRY(log_.context().reach.Refresh());
+      return session.ForeignDelta(Uri(), snapshot.version);
+    }
+    TRY(Reach(log_.context().reach, snapshot.files, Folder()));
     return ScanFiles(snapshot.files, snapshot.schema, snapshot.partition_by, Folder());
   }
 
   Result<Sql> ScanChanges(Session& /*session*/, int64_t after, int64_t upto) override {
-    TRY(log_.context().reach.Refresh());
     TableStatePtr end = TRY(log_.At(upto));
     std::vector<DataFile> files;
     for (int64_t version = after + 1; version <= upto; ++version) {
@@ -111,6 +113,7 @@ class DeltaTable final : public Table {
     if (end->ToSnapshot().foreign_features) {
       return NotIncremental(after, "it has deletion vectors or column mapping");
     }
+    TRY(Reach(log_.context().reach, files, Folder()));
     return ScanFiles(files, end->schema, end->metadata.partition_by, Folder());
   }
 

@@ -413,6 +413,18 @@ def test_retention(world):
         equal(len(here.rows("bronze.orders")), 60, f"{place}: after the refusal")
 
 
+def test_settings_of_the_environment(world):
+    """No connection: endpoint, region and keys as every tool of AWS takes them, here from a profile."""
+    here = in_buckets(world)
+    here.write(".aws/credentials", f"[default]\naws_access_key_id = {S3Server.access_key}\n"
+                                   f"aws_secret_access_key = {S3Server.secret_key}\n")
+    here.write("millrace.yml", json.dumps({"lake": {"path": f"s3://{here.mark}-all", "create_buckets": True}}))
+    server = {"AWS_ENDPOINT_URL": world.server.endpoint, "AWS_REGION": "us-east-1"}
+    here("run", "pipeline.yml", **server).ok()
+    out = here("query", "--format", "csv", "SELECT count(*) FROM gold.days", **server).ok().out   # read by the engine
+    equal(out.split()[1], "2", "days")
+
+
 # --- what it survives
 
 def test_wrong_keys(world):

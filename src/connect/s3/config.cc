@@ -1,6 +1,8 @@
 #include "connect/s3/config.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <initializer_list>
 
 #include "connect/s3/s3.h"
 
@@ -17,10 +19,12 @@ void AddServerFields(Spec<Config>& spec) {
     spec.Field(key, static_cast<T Config::*>(member), std::move(help), std::move(options));
   };
   add("endpoint", &ServerConfig::endpoint,
-      "Of a server that is not AWS's, such as MinIO: http(s)://host:port. Without one: AWS, by "
-      "region.",
+      "Of a server that is not AWS's, such as MinIO: http(s)://host:port. Without one: "
+      "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL of the environment, else AWS, by region.",
       {.example = "\"https://minio.example.com:9000\""});
-  add("region", &ServerConfig::region, "Region of the buckets.");
+  add("region", &ServerConfig::region,
+      "Region of the buckets. Without one: AWS_REGION or AWS_DEFAULT_REGION of the environment, "
+      "else us-east-1.");
   add("path_style", &ServerConfig::path_style,
       "http://host/bucket/key rather than http://bucket.host/key. Default: yes where an endpoint "
       "is given.");
@@ -57,12 +61,25 @@ Result<std::string> Test(const ServerConfig& config, std::stop_token stop) {
   return client->Diagnose(config.bucket, stop);
 }
 
+// The first that the environment has.
+std::string Variable(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const char* value = std::getenv(name);
+    if (value && *value) return value;
+  }
+  return "";
+}
+
 }  // namespace
 
 S3Options OptionsOf(const ServerConfig& config) {
   S3Options options;
   options.endpoint = config.endpoint;
-  options.region = config.region;
+  if (options.endpoint.empty())
+    options.endpoint = Variable({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
+  std::string region =
+      config.region.empty() ? Variable({"AWS_REGION", "AWS_DEFAULT_REGION"}) : config.region;
+  if (!region.empty()) options.region = std::move(region);
   options.path_style = config.path_style;
   options.credentials = config.credentials;
   options.access_key = config.access_key;

@@ -34,7 +34,7 @@ namespace s3 {
 // A server and how to sign in.
 struct ServerConfig {
   std::string endpoint;
-  std::string region = S3Options().region;
+  std::string region;
   std::optional<bool> path_style;
   S3Credentials credentials = S3Options().credentials;
   std::string access_key;
