@@ -27,6 +27,7 @@ Status ScratchFolder::Make() {
 void ScratchFolder::Remove() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  Sweep();
 }
 
 void ScratchFolder::Sweep() const {

@@ -20,7 +20,7 @@ class ScratchFolder {
   Status Make();
   // Removes what processes that were killed left under the same prefix.
   void Sweep() const;
-  // With all that is in it. Best effort: what stays is removed by a later Make().
+  // With all that is in it; sweeps, too. Best effort: what stays is removed by a later Make().
   void Remove();
 
  private:
