@@ -50,8 +50,11 @@ test-long:  ## the same with the full counts of kills, fuzzing and large inputs
 	@$(MAKE) --no-print-directory all
 	@tools/test --build $(BUILD) --long
 
-bench: $(BUILD)/millrace  ## measures, beside floors and peers; results in bench/results
+bench: $(BUILD)/millrace  ## measures, beside floors and peers; results in bench/results (long; 40 GB of disk)
 	@bench/run.py --millrace $(BUILD)/millrace
+	@bench/rest.py --millrace $(BUILD)/millrace
+	@bench/medallion.py --millrace $(BUILD)/millrace
+	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/s3_driver && bench/s3.py --build $(BUILD)
 
 sanitize:  ## unit, golden, conformance and interop tests and the flights under ASan and UBSan (PRESET=tsan: ThreadSanitizer)
 	@tools/setup test
