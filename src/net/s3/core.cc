@@ -73,6 +73,19 @@ Result<Place> Locate(const S3Options& options) {
   return place;
 }
 
+// Whether the keys may come from a service, by HTTPS.
+bool MayAskForKeys(const S3Options& options) {
+  switch (options.credentials) {
+    case S3Credentials::kAuto: return options.access_key.empty();
+    case S3Credentials::kProfile:
+    case S3Credentials::kWebIdentity: return true;
+    case S3Credentials::kStatic:
+    case S3Credentials::kEnvironment:
+    case S3Credentials::kAnonymous: return false;
+  }
+  return true;
+}
+
 Result<TlsContext> OpenTls(const S3Options& options) {
   aws_allocator* allocator = aws_default_allocator();
   aws_tls_ctx_options tls;
@@ -140,13 +153,14 @@ Result<std::unique_ptr<Core>> Core::Open(const S3Options& options) {
 
 Status Core::Connect() {
   aws_client_bootstrap* bootstrap = Bootstrap();
-  tls_ = TRY(OpenTls(options));
+  // To read the certificates that are trusted takes longer than many a run.
+  if (https() || MayAskForKeys(options)) tls_ = TRY(OpenTls(options));
   credentials_ = TRY(OpenCredentials(options, tls_.get()));
 
   aws_signing_config_aws signing;
   aws_s3_init_default_signing_config(&signing, Cursor(options.region), credentials_.get());
-  aws_tls_connection_options tls;
-  aws_tls_connection_options_init_from_ctx(&tls, tls_.get());
+  aws_tls_connection_options tls{};
+  if (https()) aws_tls_connection_options_init_from_ctx(&tls, tls_.get());
   aws_http_connection_monitoring_options monitoring{};
   monitoring.minimum_throughput_bytes_per_second = 1;
   monitoring.allowable_throughput_failure_interval_seconds = Seconds(options.read_timeout);
@@ -168,7 +182,7 @@ Status Core::Connect() {
   config.tcp_keep_alive_options = &keep_alive;
   config.num_file_io_threads = 1;
   client_.reset(aws_s3_client_new(aws_default_allocator(), &config));
-  aws_tls_connection_options_clean_up(&tls);
+  if (https()) aws_tls_connection_options_clean_up(&tls);
   if (client_) return Status::Ok();
   return Internal(std::string("cannot make an S3 client: ") + aws_error_str(aws_last_error()));
 }
