@@ -315,6 +315,7 @@ class Proxy:
             def log_message(self, *_):
                 pass
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
+        self.server.handle_error = lambda *_: None    # whoever asked was killed, or stopped
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -510,6 +511,9 @@ def test_a_token_expires_mid_run(world):
 
 def test_a_full_disk(world):
     """The server's disk is a small one of its own."""
+    if not S3Server.can_have_a_disk():
+        print("        a_full_disk is left out: no file system may be mounted here", flush=True)
+        return
     folder = f"{world.folder}/small"
     os.makedirs(folder)
     with S3Server(folder, sidecar=True, megabytes=2) as server:

@@ -142,8 +142,18 @@ class S3Server:
         words += [f"{self.folder}/buckets"]
         if self.megabytes:
             mount = f'mount -t tmpfs -o size={self.megabytes}m small "$0" && mkdir "$0/buckets" "$0/sidecar" && exec "$@"'
-            words = ["unshare", "--mount", *(["--map-root-user"] if os.getuid() else []), "sh", "-c", mount, self.folder, *words]
+            words = [*self.alone(), "sh", "-c", mount, self.folder, *words]
         return words
+
+    @staticmethod
+    def alone():
+        """A command in a mount namespace of its own."""
+        return ["unshare", "--mount", *(["--map-root-user"] if os.getuid() else [])]
+
+    @classmethod
+    def can_have_a_disk(cls):
+        """Not in every container or chroot."""
+        return subprocess.run([*cls.alone(), "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
     def start(self):
         command = self.command()
