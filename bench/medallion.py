@@ -22,13 +22,6 @@ from s3_server import S3Server  # noqa: E402
 DATA = f"{ROOT}/examples/flights/data"
 
 
-def curl(server, method, path, file=None):
-    words = ["curl", "-sS", "--fail-with-body", "--aws-sigv4", "aws:amz:us-east-1:s3", "-X", method,
-             "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--user", f"{S3Server.access_key}:{S3Server.secret_key}"]
-    subprocess.run(words + (["-T", file] if file else []) + [f"{server.endpoint}/{path}"], check=True,
-                   stdout=subprocess.DEVNULL)
-
-
 def run(millrace, folder, environment):
     shutil.copytree(f"{ROOT}/examples/medallion", folder, ignore=shutil.ignore_patterns(".millrace", "lake"))
     begun = time.monotonic()
@@ -55,10 +48,10 @@ def main():
     figures = {"folders": [], "buckets": []}
     try:
         with S3Server(f"{work}/server") as server:
-            curl(server, "PUT", "source")
+            server.curl("PUT", "source")
             for name in sorted(os.listdir(DATA)):
                 if name.endswith(".gz"):
-                    curl(server, "PUT", f"source/{name}", f"{DATA}/{name}")
+                    server.curl("PUT", f"source/{name}", f"{DATA}/{name}")
             secret = S3Server.secret_key
             for number in range(options.rounds + 1):   # the first warms up, and is not counted
                 turns = {"folders": {"SOURCE_URI": DATA},

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measures the S3 client beside s5cmd on one server: up, down and from bucket to bucket; wall time and CPU seconds.
 
-    bench/s3.py [--build build] [--rounds 3] [--objects 1000] [--size 2MB] [--large 5GB] [--save]
-The two take turns, who begins changes each round; a figure is the median. The server (versitygw) shares the machine:
+    bench/s3.py [--build build] [--rounds 4] [--objects 1000] [--size 2MB] [--large 5GB] [--save]
+The two take turns, who begins changes each round: an even number of them is fair. A figure is the median. The server
+(versitygw) shares the machine:
 where it is the limit, the client's CPU decides. Every download goes to a fresh folder. Ours verifies the SHA-256 of
 each object, s5cmd does not. Takes up to seven times the data's size on the disk.
 """
@@ -117,7 +118,7 @@ def make_file(path, size, number):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--objects", type=int, default=1000)
     parser.add_argument("--size", default="2MB")
     parser.add_argument("--large", default="5GB", help="0MB: none")

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -12,10 +13,19 @@ namespace millrace {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+std::string OwnName() {
+  static std::atomic<int64_t> owners = 0;
+  return std::to_string(::getpid()) + "-" + std::to_string(++owners);
+}
+
+}  // namespace
+
 ScratchFolder::ScratchFolder(std::string parent, std::string prefix)
     : parent_(std::move(parent)),
       prefix_(std::move(prefix)),
-      path_(parent_ + "/" + prefix_ + std::to_string(::getpid())) {}
+      path_(parent_ + "/" + prefix_ + OwnName()) {}
 
 Status ScratchFolder::Make() {
   Sweep();
@@ -37,7 +47,8 @@ void ScratchFolder::Sweep() const {
     if (!name.starts_with(prefix_)) continue;
     char* rest = nullptr;
     long process = std::strtol(name.c_str() + prefix_.size(), &rest, 10);
-    bool gone = process > 0 && *rest == '\0' && ::kill(static_cast<pid_t>(process), 0) != 0 &&
+    bool gone = process > 0 && (*rest == '-' || *rest == '\0') &&
+                ::kill(static_cast<pid_t>(process), 0) != 0 &&
                 errno == ESRCH;
     std::error_code ignored;
     if (gone) fs::remove_all(it->path(), ignored);

@@ -1,4 +1,4 @@
-// A folder for files on their way, of this process alone.
+// A folder for files on their way, of one owner in this process alone.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace millrace {
 
 class ScratchFolder {
  public:
-  // <parent>/<prefix><process id>. Nothing is made before Make().
+  // <parent>/<prefix><process id>-<number>. Nothing is made before Make().
   ScratchFolder(std::string parent, std::string prefix);
   ~ScratchFolder() { Remove(); }
   ScratchFolder(const ScratchFolder&) = delete;

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/words.h"
+#include "pipeline/names.h"
 
 namespace millrace {
 
@@ -41,7 +42,7 @@ Result<int> Examine(Invocation& invocation) {
     findings.push_back(
         {Finding::Level::kOk, "project",
          project.folder + (project.file.empty() ? " (no millrace.yml: defaults)" : ""), ""});
-    if (project.lake.path.find("://") == std::string::npos)
+    if (SchemeOf(project.lake.path).empty())
       Append(findings, ExamineFolder("lake", project.Absolute(project.lake.path), invocation.env));
     Append(findings, ExamineFolder("state", here.state_folder(), invocation.env));
     Append(findings, ExamineEngine(here));

@@ -13,6 +13,12 @@ namespace millrace {
 namespace {
 // Hidden: neither a data file nor part of the log to any reader.
 constexpr const char* kLockFile = "/_delta_log/.writers.lock";
+// Looked at twice. Listings and looks at one file may tell its time to another precision.
+bool IsSame(const FileInfo& a, const FileInfo& b) {
+  bool by_etag = !a.etag.empty() && !b.etag.empty();
+  return a.size == b.size && (by_etag ? a.etag == b.etag : a.modified == b.modified);
+}
+
 }  // namespace
 
 // What _delta_log holds.
@@ -184,12 +190,6 @@ Result<FileInfo> TableLog::CatchUp(TableState& state, FileInfo last) {
     state.version = version;
     last = TRY(context_.storage.Stat(EntryPath(version)));
   }
-}
-
-// Looked at twice. Listings and looks at one file may tell its time to another precision.
-static bool IsSame(const FileInfo& a, const FileInfo& b) {
-  bool by_etag = !a.etag.empty() && !b.etag.empty();
-  return a.size == b.size && (by_etag ? a.etag == b.etag : a.modified == b.modified);
 }
 
 // nullptr: the files are no longer those that the state was read from.

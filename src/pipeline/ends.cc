@@ -31,12 +31,11 @@ std::string PathOf(const YamlNode& config) {
 // serves folders here and buckets there, by the value of a variable.
 const Registry::Entry* ByAddress(const Registry& registry, const Registry::Entry* named,
                                  const YamlNode& config, bool source) {
-  std::string path = PathOf(config);
-  size_t end = path.find("://");
-  if (!named || end == path.npos) return named;
+  std::string scheme = SchemeOf(PathOf(config));
+  if (!named || scheme.empty()) return named;
   for (const Registry::Entry* entry : registry.All()) {
     bool fits = source ? entry->source != nullptr : entry->sink != nullptr;
-    if (fits && !entry->scheme.empty() && entry->scheme == path.substr(0, end)) return entry;
+    if (fits && entry->scheme == scheme) return entry;
   }
   return named;
 }

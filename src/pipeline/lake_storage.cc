@@ -10,12 +10,6 @@ namespace millrace {
 
 namespace {
 
-// "s3" of s3://bucket; "" of a folder.
-std::string SchemeOf(const std::string& path) {
-  size_t at = path.find("://");
-  return at == path.npos ? "" : path.substr(0, at);
-}
-
 const Registry::Entry* ServerOf(const Registry& registry, const std::string& scheme) {
   for (const Registry::Entry* entry : registry.All()) {
     if (entry->open_storage && entry->scheme == scheme) return entry;

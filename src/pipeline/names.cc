@@ -32,4 +32,9 @@ std::string SuggestName(std::string_view wrong, const std::vector<std::string>& 
   return "there are: " + Join(sorted, ", ");
 }
 
+std::string SchemeOf(const std::string& path) {
+  size_t at = path.find("://");
+  return at == path.npos ? "" : path.substr(0, at);
+}
+
 }  // namespace millrace

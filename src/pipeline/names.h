@@ -14,4 +14,7 @@ bool IsInputName(std::string_view name);  // letters, digits and _, not beginnin
 // "did you mean 'x'?", else "there are: a, b, c" when they are few, else "".
 std::string SuggestName(std::string_view wrong, const std::vector<std::string>& names);
 
+// "s3" of s3://bucket; "" of a folder or file of this machine.
+std::string SchemeOf(const std::string& path);
+
 }  // namespace millrace

@@ -21,13 +21,15 @@ class Upkeep {
         now_(run.Now()),
         stop_(std::move(stop)) {}
 
-  void Work() {
+  // False when it was stopped before the end.
+  bool Work() {
     for (const Task& task : run_.pipeline.tasks) {
-      if (stop_.stop_requested()) return;
       Tell(task, retention_.landing ? Landings(task) : Status::Ok());
       Tell(task, retention_.rejects ? Rejects(task) : Status::Ok());
       Tell(task, retention_.versions ? Versions(task) : Status::Ok());
+      if (stop_.stop_requested()) return false;
     }
+    return true;
   }
 
  private:
@@ -39,7 +41,8 @@ class Upkeep {
   Status Rejects(const Task& task) {
     if (!task.rejects) return Status::Ok();
     Result<TableName> name = ParseTableName(task.rejects->traits.writes);
-    if (!name.ok()) return Status::Ok();  // they go elsewhere
+    bool elsewhere = !name.ok();
+    if (elsewhere || !rejects_seen_.insert(*name).second) return Status::Ok();
     std::unique_ptr<Table> table = run_.context.lake.Open(*name);
     if (!TRY(table->Exists())) return Status::Ok();
     std::unique_ptr<Session> session = TRY(run_.context.engine.Open("retention"));
@@ -71,7 +74,8 @@ class Upkeep {
   const RetentionSettings& retention_;
   const Time now_;
   const std::stop_token stop_;
-  std::set<std::string> seen_;
+  std::set<std::string> seen_;  // of a matrix, many tasks write to one
+  std::set<TableName> rejects_seen_;
 };
 
 }  // namespace
@@ -82,7 +86,7 @@ void KeepUp(RunScope& run, std::stop_token stop) {
   std::unique_ptr<Storage> state = OpenLocalStorage(StateFolder(run.context.project) + "/upkeep");
   Result<FileInfo> last = state->Stat(run.pipeline.name);
   if (last.ok() && last->modified > run.Now() - kPause) return;
-  Upkeep(run, std::move(stop)).Work();
+  if (!Upkeep(run, std::move(stop)).Work()) return;
   (void)state->Put(run.pipeline.name, FormatTime(run.Now()) + "\n").ok();  // else once more
 }
 

@@ -7,6 +7,7 @@ usage: tests/services/s3_server.py install                              prints t
 Other suites import S3Server. Keys: S3Server.access_key and .secret_key. Buckets are folders of FOLDER/buckets.
 """
 import argparse
+import contextlib
 import fcntl
 import os
 import shutil
@@ -185,6 +186,30 @@ class S3Server:
 
     def kill(self):
         self._end(signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """It keeps its connections and answers nothing."""
+        def state():
+            with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as stat:
+                return stat.read().rpartition(")")[2].split()[0]
+        self.process.send_signal(signal.SIGSTOP)
+        end = time.monotonic() + START_SECONDS
+        while state() != "T":
+            if time.monotonic() > end:
+                raise RuntimeError("the S3 server does not stop")
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def curl(self, method, path, file=None):
+        """As anybody would ask for a bucket, or put an object."""
+        words = ["curl", "-sS", "--fail-with-body", "--aws-sigv4", f"aws:amz:{self.region}:s3", "-X", method,
+                 "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--user", f"{self.access_key}:{self.secret_key}"]
+        subprocess.run(words + (["-T", file] if file else []) + [f"{self.endpoint}/{path}"], check=True,
+                       stdout=subprocess.DEVNULL)
 
     def restart(self):
         self.stop()

@@ -202,9 +202,8 @@ Status RecordScanner::EndValue() {
   return Status::Ok();
 }
 
-// A text of the structure, up to its end or that of the piece.
-Status RecordScanner::Quote(std::string_view piece, size_t& at) {
-  size_t begin = at;
+// The end of the piece when it is not in it.
+size_t RecordScanner::ClosingQuote(std::string_view piece, size_t at) {
   for (; at < piece.size(); ++at) {
     if (escaped_) {
       escaped_ = false;
@@ -214,6 +213,13 @@ Status RecordScanner::Quote(std::string_view piece, size_t& at) {
       break;
     }
   }
+  return at;
+}
+
+// A text of the structure, up to its end or that of the piece.
+Status RecordScanner::Quote(std::string_view piece, size_t& at) {
+  size_t begin = at;
+  at = ClosingQuote(piece, at);
   std::string_view part = piece.substr(begin, at - begin);
   Keep(part);
   if (text_is_key_ && text_.size() < kMostBeside) text_ += part;
@@ -302,33 +308,15 @@ size_t RecordScanner::EndInBlock(const char* block) {
 #endif
 }
 
-// Behind the closing quote; in_text_ stays true when that is not in this piece.
-size_t RecordScanner::EndOfText(std::string_view piece, size_t at) {
-  for (; at < piece.size(); ++at) {
-    if (escaped_) {
-      escaped_ = false;
-    } else if (piece[at] == '\\') {
-      escaped_ = true;
-    } else if (piece[at] == '"') {
-      in_text_ = false;
-      return at + 1;
-    }
-  }
-  return at;
-}
-
 // Goes on with a record; tells it when it is whole.
 Status RecordScanner::Captured(std::string_view piece, size_t& at) {
   size_t begin = at, end = piece.npos;
   if (capture_ == Capture::kNested) {
     end = EndOfNested(piece, at);
   } else if (capture_ == Capture::kText) {
-    if (pending_.empty()) {
-      in_text_ = true;
-      ++at;
-    }
-    at = EndOfText(piece, at);
-    if (!in_text_) end = at;
+    if (pending_.empty()) ++at;
+    at = ClosingQuote(piece, at);
+    if (at < piece.size()) end = ++at;
   } else {
     end = piece.find_first_of(" \t\r\n,]}", at);
   }

@@ -50,7 +50,7 @@ class RecordScanner {
   Status Captured(std::string_view piece, size_t& at);
   size_t EndOfNested(std::string_view piece, size_t at);
   size_t EndInBlock(const char* block);
-  size_t EndOfText(std::string_view piece, size_t at);
+  size_t ClosingQuote(std::string_view piece, size_t at);
   Status BeginValue(char c);
   Status Quote(std::string_view piece, size_t& at);
   Status Close(char c);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "net/http/base64.h"
+#include "net/base64.h"
 #include "net/http/url.h"
 
 namespace millrace::http {

@@ -16,7 +16,7 @@ std::string Md5Base64(std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
   EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_md5(), nullptr);
-  return s3::Base64({reinterpret_cast<char*>(digest), length});
+  return Base64({reinterpret_cast<char*>(digest), length});
 }
 
 s3::Request DeleteRequest(const std::string& bucket, std::shared_ptr<const std::string> body) {

@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include "base/hash.h"
+#include "net/base64.h"
 
 namespace millrace::s3 {
 
-std::string Base64(std::string_view bytes);
 // 64 hex digits as 32 bytes; "" when it is something else.
 std::string FromHex(std::string_view hex);
 

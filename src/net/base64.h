@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-namespace millrace::http {
+namespace millrace {
 
 std::string Base64(std::string_view bytes);
 
-}  // namespace millrace::http
+}  // namespace millrace

@@ -1,8 +1,8 @@
-#include "net/http/base64.h"
+#include "net/base64.h"
 
 #include <openssl/evp.h>
 
-namespace millrace::http {
+namespace millrace {
 
 std::string Base64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
@@ -13,4 +13,4 @@ std::string Base64(std::string_view bytes) {
   return text;
 }
 
-}  // namespace millrace::http
+}  // namespace millrace
