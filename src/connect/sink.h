@@ -54,7 +54,9 @@ class Sink {
   // The last commit of `task` that this sink has, or nullopt.
   virtual Result<std::optional<Committed>> LastCommit(std::string_view task,
                                                       std::stop_token stop) = 0;
-  // Once, before Write, WriteFrom or TakeFiles (the schema is empty then).
+  // Before Write, WriteFrom or TakeFiles (the schema is empty then). Once for each commit: after
+  // Commit a continuous task opens the same sink again, and connections are kept. What was written
+  // and not committed when it is opened again is discarded.
   virtual Status Open(const Schema& schema, const WriteIntent& intent, std::stop_token stop) = 0;
   virtual Status Write(const Rows& rows, std::stop_token stop) = 0;
   // Writes the rows of a relation: by default one Write() after another. A sink that the engine can

@@ -47,6 +47,20 @@ struct SourceInfo {
   int64_t removed = 0;            // files that a retention took from it: their rows do not come
   std::vector<std::string>
       rewritten;  // of these, the ones whose earlier rows must go (see WriteOptions)
+  std::optional<Time> oldest;  // when the first of its records came about, where they tell; once
+                               // they are read
+};
+
+// How much one range may hold, about: for sources that can end one anywhere.
+struct RangeLimit {
+  int64_t rows = 0, bytes = 0;  // 0: no limit
+};
+
+// How far a reader is behind what the source has.
+struct Lag {
+  std::string partition;  // "user_data_topic/3", "slot millrace_users"
+  int64_t behind = 0;
+  std::string_view unit = "records";  // or "bytes"
 };
 
 class Source {
@@ -55,11 +69,15 @@ class Source {
 
   // "Test connection": moves no rows.
   virtual Status Probe(std::stop_token stop) = 0;
+  // Before Latest: no range shall hold more than about this.
+  virtual void SetLimit(const RangeLimit& /*limit*/) {}
   // Where a reader that starts at `begin` now would end. Equal to `begin`: nothing is new. An
   // unbounded source answers with what is there now, so that running it once takes that and ends.
+  // A continuous task asks many times a second.
   virtual Result<Position> Latest(const std::optional<Position>& begin, std::stop_token stop) = 0;
   // Before Read or NativeScan. With an `end` the same rows come each time, or kInvalid tells why
-  // they cannot.
+  // they cannot. A continuous task opens one range after the other with one source: where a range
+  // begins at the end of the one before it, connections and what was fetched ahead are kept.
   virtual Status Open(const Range& range, std::stop_token stop) = 0;
   // nullopt: the range is read.
   virtual Result<std::optional<Batch>> Read(std::stop_token stop) = 0;
@@ -78,6 +96,10 @@ class Source {
   }
   // After Open.
   virtual SourceInfo Info() const { return {}; }
+  // What is there beyond `end`, a part each; without a question to the server where that can be.
+  virtual Result<std::vector<Lag>> Lags(const Position& /*end*/, std::stop_token /*stop*/) {
+    return std::vector<Lag>();
+  }
   // Of a file that Info names, from any thread: where a server has it, or nullopt when it is on
   // this machine; and the file itself, here.
   virtual Result<std::optional<ServerFile>> OnServer(const SourceFile& /*file*/, std::stop_token) {
