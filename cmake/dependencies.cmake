@@ -7,6 +7,7 @@ find_package(CURL REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(GTest REQUIRED)
+find_package(date REQUIRED)
 
 find_library(YAML_LIBRARY yaml REQUIRED)
 add_library(yaml INTERFACE)

@@ -60,6 +60,8 @@ Action DeclareInit(Options& options);
 Action DeclareValidate(Options& options);
 Action DeclarePlan(Options& options);
 Action DeclareRun(Options& options);
+Action DeclarePause(Options& options);
+Action DeclareResume(Options& options);
 Action DeclareTest(Options& options);
 Action DeclareQuery(Options& options);
 Action DeclarePreview(Options& options);

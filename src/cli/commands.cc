@@ -12,6 +12,8 @@ const std::vector<Command>& Commands() {
        DeclarePreview},
       {"plan", "Show what a run would do, and why", "Run", DeclarePlan},
       {"run", "Run what changed", "Run", DeclareRun},
+      {"pause", "Let continuous tasks of a pipeline rest", "Run", DeclarePause},
+      {"resume", "Let them go on", "Run", DeclareResume},
       {"runs", "List runs", "Look", DeclareRuns},
       {"show", "Show one run: tasks, rows, checks, failures", "Look", DeclareShow},
       {"logs", "Print the log of a run", "Look", DeclareLogs},

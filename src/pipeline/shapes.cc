@@ -192,14 +192,17 @@ void Shapes::AddOutputs(const Task& task) {
     if (AddsMetadata(task, target)) AddMissing(schema, {When("_ingested_at"), Text("_run_id")});
     AddTable(table, schema, target.traits.replaces);
   }
-  if (!task.rejects || task.rejects->traits.writes.empty()) return;
-  if (!task.schema) {
-    written_[task.rejects->traits.writes] = std::nullopt;
-    return;
+  for (const Target& target : task.rejects) {
+    const std::string& table = target.traits.writes;
+    if (table.empty()) continue;
+    if (!task.schema) {
+      written_[table] = std::nullopt;
+      continue;
+    }
+    Schema schema = *task.schema;
+    AddMissing(schema, RejectColumns());
+    AddTable(table, schema, target.traits.replaces);
   }
-  Schema schema = *task.schema;
-  AddMissing(schema, RejectColumns());
-  AddTable(task.rejects->traits.writes, schema, task.rejects->traits.replaces);
 }
 
 }  // namespace millrace

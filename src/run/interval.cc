@@ -98,7 +98,9 @@ Decision CompleteOrAbandon(const Walk& walk, const CommitRecord& planned, const 
 std::vector<std::string> Changes(const Walk& walk, const CommitRecord& last,
                                  const CommitRecord& next) {
   std::vector<std::string> changes;
+  bool streams = walk.run.streams != nullptr;
   for (const WalkInput& input : walk.inputs) {
+    if (streams && !input.input->incremental) continue;  // only what streams brings a batch about
     const std::string& name = input.input->name;
     auto before = last.end.find(name), now = next.end.find(name);
     if (before != last.end.end() && before->second == now->second) continue;
@@ -107,6 +109,7 @@ std::vector<std::string> Changes(const Walk& walk, const CommitRecord& last,
                                                  : "input '" + name + "' has new data");
   }
   for (const Pin& pin : walk.pins) {
+    if (streams) break;
     bool own = std::find(walk.task.writes.begin(), walk.task.writes.end(), pin.name) !=
                walk.task.writes.end();
     auto before = last.end.find(pin.name), now = next.end.find(pin.name);

@@ -39,8 +39,11 @@ class Upkeep {
   }
 
   Status Rejects(const Task& task) {
-    if (!task.rejects) return Status::Ok();
-    Result<TableName> name = ParseTableName(task.rejects->traits.writes);
+    for (const Target& target : task.rejects) TRY(RejectsOf(target));
+    return Status::Ok();
+  }
+  Status RejectsOf(const Target& target) {
+    Result<TableName> name = ParseTableName(target.traits.writes);
     bool elsewhere = !name.ok();
     if (elsewhere || !rejects_seen_.insert(*name).second) return Status::Ok();
     std::unique_ptr<Table> table = run_.context.lake.Open(*name);

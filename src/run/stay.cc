@@ -1,0 +1,301 @@
+// Runner::Stay: the tasks of one file, each by its schedule or continuously, in the foreground.
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "pipeline/cron.h"
+#include "run/runner.h"
+#include "run/wait.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr Micros kLook = std::chrono::milliseconds(250);      // at clocks and files
+constexpr Micros kDrainTime = std::chrono::milliseconds(4000);  // then what is at hand is given up
+constexpr Micros kTableLook = std::chrono::seconds(1);
+constexpr int kRunsLookedAt = 100;  // for a schedule's last run, newest first
+constexpr size_t kMaxWatched = 1000;
+
+// Changes when the pipeline's file or an SQL file beside or below it does.
+std::string PrintOf(const Pipeline& pipeline) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> seen;
+  auto add = [&](const fs::path& path) {
+    std::error_code error;
+    auto modified = fs::last_write_time(path, error);
+    auto size = fs::file_size(path, error);
+    seen.push_back(path.string() + " " + std::to_string(modified.time_since_epoch().count()) + " " +
+                   std::to_string(size));
+  };
+  std::error_code error;
+  add(pipeline.file);
+  for (fs::recursive_directory_iterator at(pipeline.folder, error), end;
+       !error && at != end && seen.size() < kMaxWatched; at.increment(error)) {
+    if (at->path().filename().string().starts_with(".")) {
+      at.disable_recursion_pending();
+    } else if (at->path().extension() == ".sql") {
+      add(at->path());
+    }
+  }
+  std::sort(seen.begin(), seen.end());
+  return Sha256Hex(Join(seen, "\n"));
+}
+
+std::vector<std::string> KeysOf(const Pipeline& pipeline,
+                                const std::function<bool(const Trigger&)>& wanted) {
+  std::vector<std::string> keys;
+  for (const Task& task : pipeline.tasks) {
+    if (wanted(task.trigger)) keys.push_back(task.key);
+  }
+  return keys;
+}
+
+// The tasks of one schedule and the run of them that is under way.
+struct Timer {
+  std::string schedule;  // "": once, at the start
+  std::optional<Cron> cron;
+  std::vector<std::string> tasks;
+  std::vector<TableName> waits_for;  // tables of continuous tasks that are not there yet
+  std::optional<Time> due, before;
+  std::atomic<bool> busy = false;
+  std::jthread run = {};
+};
+
+}  // namespace
+
+// One reading of the pipeline's file, until it is drained or the file changes.
+class Generation {
+ public:
+  Generation(Runner::State& state, const RunOptions& options, Pipeline pipeline,
+             std::stop_token drain, std::stop_token stop)
+      : state_(state),
+        options_(options),
+        pipeline_(std::move(pipeline)),
+        print_(PrintOf(pipeline_)),
+        outer_drain_(drain),
+        stop_(stop),
+        pass_on_(drain, [this] { drain_.request_stop(); }),
+        control_(drain_.get_token(), stop) {}
+
+  // The next reading; nullopt: it is to end.
+  Result<std::optional<Pipeline>> Run() {
+    TRY(StartStreams());
+    TRY(MakeTimers());
+    std::optional<Pipeline> next;
+    while (!drain_.stop_requested()) {
+      StartWhatIsDue();
+      if (Ended()) break;
+      if ((next = Changed())) break;
+      WaitUntil(state_.Now() + kLook, drain_.get_token());
+    }
+    drain_.request_stop();
+    if (streams_.joinable()) streams_.join();
+    for (auto& timer : timers_) {
+      if (timer->run.joinable()) timer->run.join();
+    }
+    return next;
+  }
+  const Runner::Outcome& outcome() const { return outcome_; }
+
+ private:
+  Status StartStreams() {
+    auto keys = KeysOf(pipeline_, [](const Trigger& trigger) { return trigger.continuous; });
+    if (keys.empty()) return Status::Ok();
+    std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline_, keys));
+    for (GraphTask& task : graph) task.upstream.clear();
+    RunRecord record = Describe(state_.Now());
+    TRY(state_.Create(record, pipeline_, graph));
+    streaming_ = true;
+    streams_ = std::jthread([this, record, graph = std::move(graph)]() mutable {
+      int parallel = static_cast<int>(graph.size());
+      Runner::Outcome outcome = state_.Work(record, pipeline_, std::move(graph), parallel,
+                                            drain_.get_token(), &control_);
+      Remember(outcome);
+      streaming_ = false;
+    });
+    return Status::Ok();
+  }
+
+  RunRecord Describe(Time due) {
+    RunRecord record = state_.Describe(pipeline_.file, options_);
+    record.pipeline = pipeline_.name;
+    record.logical_date = record.interval_start = record.interval_end = due;
+    return record;
+  }
+
+  Status MakeTimers() {
+    std::map<std::string, std::vector<std::string>> by_schedule;
+    for (const Task& task : pipeline_.tasks) {
+      if (!task.trigger.continuous) by_schedule[task.trigger.schedule].push_back(task.key);
+    }
+    for (auto& [schedule, tasks] : by_schedule) {
+      auto timer = std::make_unique<Timer>();
+      timer->schedule = schedule;
+      timer->tasks = std::move(tasks);
+      timer->due = state_.Now();
+      if (!schedule.empty()) {
+        timer->cron = TRY(Cron::Parse(schedule, pipeline_.timezone));
+        timer->before = TRY(LastRun(timer->tasks.front()));
+        // What was missed while nobody was here is made up for, once.
+        if (timer->before)
+          timer->due = std::max(timer->cron->Next(*timer->before).value_or(Time::max()),
+                                state_.Now());
+      }
+      timer->waits_for = TRY(MissingTables(timer->tasks));
+      timers_.push_back(std::move(timer));
+    }
+    return Status::Ok();
+  }
+
+  // What continuous tasks write and these tasks read, as far as nothing was written yet.
+  Result<std::vector<TableName>> MissingTables(const std::vector<std::string>& keys) {
+    std::set<std::string> streamed;
+    for (const Task& task : pipeline_.tasks) {
+      if (task.trigger.continuous) streamed.insert(task.writes.begin(), task.writes.end());
+    }
+    std::vector<TableName> missing;
+    for (const std::string& key : keys) {
+      for (const std::string& table : pipeline_.Find(key)->reads) {
+        Result<TableName> name = ParseTableName(table);
+        if (!name.ok() || !streamed.contains(table)) continue;
+        if (!TRY(state_.context.lake.Open(*name)->Exists())) missing.push_back(*name);
+      }
+    }
+    return missing;
+  }
+
+  bool Waits(Timer& timer) {
+    if (timer.waits_for.empty()) return false;
+    if (state_.Now() < looked_ + kTableLook) return true;
+    looked_ = state_.Now();
+    std::erase_if(timer.waits_for, [&](const TableName& name) {
+      Result<bool> exists = state_.context.lake.Open(name)->Exists();
+      return exists.ok() && *exists;
+    });
+    return !timer.waits_for.empty();
+  }
+
+  Result<std::optional<Time>> LastRun(const std::string& task) {
+    for (const RunRecord& run : TRY(state_.store->Runs(pipeline_.name, kRunsLookedAt))) {
+      for (const TaskRecord& record : TRY(state_.store->Tasks(run.id))) {
+        if (record.task == task) return std::optional(run.logical_date);
+      }
+    }
+    return std::optional<Time>();
+  }
+
+  void StartWhatIsDue() {
+    for (auto& timer : timers_) {
+      if (timer->busy || !timer->due || *timer->due > state_.Now() || Waits(*timer)) continue;
+      if (timer->run.joinable()) timer->run.join();
+      RunRecord record = Describe(*timer->due);
+      record.interval_start = timer->before.value_or(*timer->due);
+      timer->before = timer->due;
+      timer->due = timer->cron ? timer->cron->Next(state_.Now()) : std::nullopt;
+      timer->busy = true;
+      timer->run = std::jthread([this, record, &timer = *timer] {
+        RunScheduled(record, timer.tasks);
+        timer.busy = false;
+      });
+    }
+  }
+
+  void RunScheduled(const RunRecord& record, const std::vector<std::string>& tasks) {
+    auto work = [&]() -> Result<Runner::Outcome> {
+      std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline_, tasks));
+      TRY(state_.Create(record, pipeline_, graph));
+      return state_.Work(record, pipeline_, std::move(graph), options_.parallel, outer_drain_);
+    };
+    Result<Runner::Outcome> outcome = work();
+    if (outcome.ok()) return Remember(*outcome);
+    Warn("a scheduled run could not be started: " + outcome.status().message(),
+         outcome.status().hint());
+  }
+
+  void Remember(const Runner::Outcome& outcome) {
+    std::lock_guard lock(mutex_);
+    if (outcome_.run.empty() || outcome.state == RunState::kFailed) outcome_ = outcome;
+  }
+
+  // Nothing goes on, and nothing will.
+  bool Ended() const {
+    return !streaming_ && std::all_of(timers_.begin(), timers_.end(), [](const auto& timer) {
+      return !timer->busy && !timer->due;
+    });
+  }
+
+  std::optional<Pipeline> Changed() {
+    std::string print = PrintOf(pipeline_);
+    if (print == print_) return std::nullopt;
+    print_ = print;
+    Result<Pipeline> next = state_.Load(pipeline_.file, Describe(state_.Now()));
+    if (!next.ok()) {
+      Warn("the file changed, and is not taken over: " + next.status().message(),
+           "the tasks go on as they are");
+      return std::nullopt;
+    }
+    if (next->name != pipeline_.name) {
+      Warn("the pipeline's name changed, and is not taken over",
+           "end this run and start another one");
+      return std::nullopt;
+    }
+    state_.announcer.Tell({.kind = Event::Kind::kStreamed,
+                           .pipeline = pipeline_.name,
+                           .message = "the file changed: taken over"});
+    return *std::move(next);
+  }
+
+  void Warn(std::string message, std::string hint) {
+    state_.announcer.Tell({.kind = Event::Kind::kWarning,
+                           .pipeline = pipeline_.name,
+                           .message = std::move(message),
+                           .hint = std::move(hint)});
+  }
+
+  Runner::State& state_;
+  const RunOptions& options_;
+  const Pipeline pipeline_;
+  std::string print_;
+  const std::stop_token outer_drain_, stop_;
+  std::stop_source drain_;
+  std::stop_callback<std::function<void()>> pass_on_;
+  StreamControl control_;
+  std::mutex mutex_;  // over outcome_
+  Runner::Outcome outcome_;  // of the first run, or the last that failed
+  std::atomic<bool> streaming_ = false;
+  Time looked_;  // for tables that are waited for
+  std::vector<std::unique_ptr<Timer>> timers_;
+  std::jthread streams_;
+};
+
+Result<Runner::Outcome> Runner::Stay(const std::string& file, const RunOptions& options,
+                                     std::stop_token drain) {
+  std::stop_source stop;
+  std::jthread patience([&](std::stop_token ended) {
+    WaitFor(drain, ended);
+    WaitUntil(std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now()) + kDrainTime,
+              ended);
+    if (!ended.stop_requested()) stop.request_stop();
+  });
+  std::optional<Pipeline> pipeline =
+      TRY(state_->Load(file, state_->Describe(file, options)));
+  auto lock = TRY(state_->store->LockPipeline(pipeline->name));
+  TRY(state_->BuryDead(pipeline->name));
+  Outcome outcome;
+  while (pipeline && !drain.stop_requested()) {
+    Generation generation(*state_, options, *std::move(pipeline), drain, stop.get_token());
+    pipeline = TRY(generation.Run());
+    outcome = generation.outcome();
+  }
+  if (outcome.run.empty() && outcome.status.ok()) outcome.status = Canceled();
+  return outcome;
+}
+
+}  // namespace millrace
