@@ -55,7 +55,8 @@ Result<int> RunPipeline(Invocation& invocation, const RunArguments& arguments) {
   bool resumes = !arguments.resume.empty();
   bool decided = !arguments.tasks.empty() || !arguments.params.empty() ||
                  !arguments.logical_date.empty() || arguments.force || arguments.full_refresh ||
-                 arguments.dry_run || arguments.once || arguments.stay || !arguments.pipeline.empty();
+                 arguments.dry_run || arguments.once || arguments.stay ||
+                 !arguments.pipeline.empty();
   if (resumes && decided) {
     return Invalid("--resume continues a run with the values it had",
                    "give nothing but the run: " + OnRun("run --resume", arguments.resume));

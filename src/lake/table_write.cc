@@ -65,15 +65,18 @@ class DeltaWrite final : public TableWrite {
     RemoveStaged(log_, rewritten_.staged.adds);
   }
 
-  Result<WriteResult> Stage(Session& session, const Sql& rows, std::stop_token stop) override {
+  Result<WriteResult> Stage(Session& session, const Sql& given, std::stop_token stop) override {
     if (session_) return Internal("Stage() was called twice");
     session_ = &session;
     TRY(CheckProperties(options_.properties));
     lock_ = TRY(log_.LockForWriting(stop));
     base_ = TRY(LatestOrNone(log_));
     TRY(CheckWritable(*base_, Kind()).In(log_.label()));
+    Sql rows = TRY(Prepared(given));
     Description described = TRY(session.Describe(rows));
     if (!described.ok()) return Invalid(described.errors.front().message);
+    std::erase_if(described.schema.columns,
+                  [](const Column& column) { return column.name == kDeleted; });
     ShapeRequest shape{.table = log_.label(),
                        .rows = described.schema,
                        .contract = options_.contract,
@@ -121,6 +124,32 @@ class DeltaWrite final : public TableWrite {
   }
 
  private:
+  static constexpr const char* kDeleted = "__millrace_deleted";
+
+  // One row a key where the options say which, marked where it only removes; without the columns
+  // that stay behind.
+  Result<Sql> Prepared(const Sql& rows) const {
+    bool merges = options_.mode == Mode::kMerge;
+    bool picks = merges && !options_.order_by.empty();
+    bool deletes = merges && !options_.delete_when.empty();
+    if (!picks && !deletes && options_.except.empty()) return rows;
+    auto names = [](const std::vector<std::string>& columns, const char* behind) {
+      std::vector<std::string> all;
+      for (const std::string& column : columns) all.push_back(SqlName(column) + behind);
+      return Join(all, ", ");
+    };
+    std::string sql = "SELECT *";
+    if (!options_.except.empty()) sql += " EXCLUDE (" + names(options_.except, "") + ")";
+    if (deletes)
+      sql += ", coalesce((" + options_.delete_when + "\n), false) AS " + std::string(kDeleted);
+    sql += " FROM (" + rows.text + "\n)";
+    if (picks) {
+      sql += " QUALIFY row_number() OVER (PARTITION BY " + names(options_.key, "") + " ORDER BY " +
+             names(options_.order_by, " DESC NULLS LAST") + ") = 1";
+    }
+    return Sql{sql};
+  }
+
   bool ByKey() const {
     return options_.mode == Mode::kMerge || options_.mode == Mode::kDeleteInsert;
   }
@@ -224,6 +253,8 @@ class DeltaWrite final : public TableWrite {
       if (partition && column.type.kind == TypeKind::kVarchar) value = "NULLIF(" + value + ", '')";
       list.push_back(value + " AS " + SqlName(column.name));
     }
+    bool marked = options_.mode == Mode::kMerge && !options_.delete_when.empty();
+    if (marked) list.push_back("r." + std::string(kDeleted));
     std::string sql = "SELECT " + Join(list, ", ") + " FROM " + source + " AS r";
     if (!fit_.discarded.empty()) sql += " WHERE (" + fit_.discarded + ") IS NOT TRUE";
     return {sql};
@@ -269,8 +300,7 @@ class DeltaWrite final : public TableWrite {
     return Status(Code::kRejected,
                   "the key is not unique in the rows for " + log_.label() + ": " +
                       Join(example, ", ") + " comes " + twice[0].back().value_or("") + " times",
-                  "keep one row a key, for example with QUALIFY row_number() OVER (PARTITION BY "
-                  "key ORDER BY …) = 1");
+                  "say by `order_by` which of them is the last, or keep one row a key in the SQL");
   }
 
   StageOptions Staging() const {
@@ -287,6 +317,8 @@ class DeltaWrite final : public TableWrite {
     RewriteRequest request{.schema = fit_.schema,
                            .mode = options_.mode,
                            .key = options_.key,
+                           .order_by = options_.order_by,
+                           .deletes = options_.delete_when.empty() ? "" : kDeleted,
                            .incoming = keyed_,
                            .incoming_columns = fit_.present,
                            .replaced_files = options_.replaced_files,

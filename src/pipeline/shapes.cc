@@ -189,6 +189,10 @@ void Shapes::AddOutputs(const Task& task) {
       continue;
     }
     Schema schema = *task.schema;
+    for (const std::string& name : target.traits.except) {
+      std::erase_if(schema.columns,
+                    [&](const Column& column) { return ToLower(column.name) == ToLower(name); });
+    }
     if (AddsMetadata(task, target)) AddMissing(schema, {When("_ingested_at"), Text("_run_id")});
     AddTable(table, schema, target.traits.replaces);
   }

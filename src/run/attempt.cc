@@ -12,6 +12,8 @@ namespace millrace {
 
 namespace {
 
+double Millis(Micros time) { return std::chrono::duration<double, std::milli>(time).count(); }
+
 constexpr Micros kPausedLook = std::chrono::seconds(1);
 
 Status WriteRows(Walk& walk, const Interval& interval, std::stop_token stop) {
@@ -69,13 +71,14 @@ Result<std::optional<Interval>> Attempt::NextInterval(std::unique_ptr<Walk>& wal
         walk->Stream(task_.trigger.batch, run_.streams->Totals(task_.key), Pulse::kEvery);
       }
     }
-    Decision decision = TRY(Decide(*walk, wishes, stop));
+    Decision decision = TRY(run_.tries_rejects ? DecideOnRejects(*walk, stop)
+                                               : Decide(*walk, wishes, stop));
     const Interval& interval = decision.interval;
     Tell(decision);
     switch (decision.kind) {
       case Decision::Kind::kSkip:
         // Once more: the process that committed may have ended just before it told the inputs.
-        if (!acknowledged_) TRY(walk->Acknowledge(interval));
+        if (!acknowledged_ && !run_.tries_rejects) TRY(walk->Acknowledge(interval));
         acknowledged_ = true;
         return std::optional<Interval>();
       case Decision::Kind::kRun: return std::optional(interval);
@@ -171,8 +174,8 @@ Status Attempt::Report(Walk& walk, const std::optional<Interval>& interval, std:
   };
   TRY(keep("rows_per_second", reading.rows_per_second));
   if (reading.latency_mean) {
-    TRY(keep("latency_mean_ms", std::chrono::duration<double, std::milli>(*reading.latency_mean).count()));
-    TRY(keep("latency_max_ms", std::chrono::duration<double, std::milli>(*reading.latency_max).count()));
+    TRY(keep("latency_mean_ms", Millis(*reading.latency_mean)));
+    TRY(keep("latency_max_ms", Millis(*reading.latency_max)));
   }
   for (const Lag& lag : lags)
     TRY(keep("behind " + lag.partition, static_cast<double>(lag.behind)));

@@ -13,8 +13,8 @@ namespace millrace {
 
 class Pulse {
  public:
-  // An interval of so many rows was committed at `now`. `oldest`: when the first of its records came
-  // about, where the source tells.
+  // An interval of so many rows was committed at `now`. `oldest`: when the first of its records
+  // came about, where the source tells.
   void Beat(int64_t rows, std::optional<Time> oldest, Time now);
 
   struct Reading {

@@ -68,6 +68,7 @@ struct RunOptions {
   std::map<std::string, std::string> params;
   std::optional<Time> logical_date;
   int parallel = 0;  // 0: one a core
+  bool rejects = false;  // only what the tasks put aside since it was last tried again
 };
 
 // What would run and why.

@@ -67,6 +67,7 @@ struct RunScope {
   const Pipeline& pipeline;
   RunRecord record;  // id, dates, params, force, full_refresh
   bool planning = false;
+  bool tries_rejects = false;        // takes what was put aside, and nothing else
   StreamControl* streams = nullptr;  // null: tasks take what is there and end
 
   Time Now() const { return context.env.clock.Now(); }

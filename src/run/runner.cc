@@ -38,6 +38,7 @@ RunRecord RecordOf(const std::string& file, const RunOptions& options, Time now)
   record.params = options.params;
   record.force = options.force;
   record.full_refresh = options.full_refresh;
+  record.tries_rejects = options.rejects;
   record.process = ::getpid();
   return record;
 }
@@ -173,7 +174,9 @@ Result<Runner::Outcome> Runner::Resume(const RunId& id, std::stop_token stop) {
 Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pipeline,
                                     std::vector<GraphTask> graph, int parallel,
                                     std::stop_token stop, StreamControl* streams) {
-  RunScope run{context,  *store, announcer, board, pipeline, record, /*planning=*/false, streams};
+  RunScope run{context,  *store, announcer,          board,
+               pipeline, record, /*planning=*/false, record.tries_rejects,
+               streams};
   announcer.Tell({.kind = Event::Kind::kRunStarted, .run = record.id, .pipeline = pipeline.name});
   std::vector<GraphNode> nodes;
   for (const GraphTask& task : graph) nodes.push_back({task.upstream, task.state});

@@ -70,14 +70,27 @@ struct Timer {
 
 }  // namespace
 
+// The pipeline as it was read for a run: ${run.*} stands in its paths and conditions.
+struct Reading {
+  RunRecord record;
+  Pipeline pipeline;
+};
+
+Result<Reading> Read(Runner::State& state, const std::string& file, RunRecord record) {
+  Pipeline pipeline = TRY(state.Load(file, record));
+  record.pipeline = pipeline.name;
+  return Reading{std::move(record), std::move(pipeline)};
+}
+
 // One reading of the pipeline's file, until it is drained or the file changes.
 class Generation {
  public:
-  Generation(Runner::State& state, const RunOptions& options, Pipeline pipeline,
+  Generation(Runner::State& state, const RunOptions& options, Reading reading,
              std::stop_token drain, std::stop_token stop)
       : state_(state),
         options_(options),
-        pipeline_(std::move(pipeline)),
+        record_(std::move(reading.record)),
+        pipeline_(std::move(reading.pipeline)),
         print_(PrintOf(pipeline_)),
         outer_drain_(drain),
         stop_(stop),
@@ -85,10 +98,10 @@ class Generation {
         control_(drain_.get_token(), stop) {}
 
   // The next reading; nullopt: it is to end.
-  Result<std::optional<Pipeline>> Run() {
+  Result<std::optional<Reading>> Run() {
     TRY(StartStreams());
     TRY(MakeTimers());
-    std::optional<Pipeline> next;
+    std::optional<Reading> next;
     while (!drain_.stop_requested()) {
       StartWhatIsDue();
       if (Ended()) break;
@@ -110,12 +123,11 @@ class Generation {
     if (keys.empty()) return Status::Ok();
     std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline_, keys));
     for (GraphTask& task : graph) task.upstream.clear();
-    RunRecord record = Describe(state_.Now());
-    TRY(state_.Create(record, pipeline_, graph));
+    TRY(state_.Create(record_, pipeline_, graph));
     streaming_ = true;
-    streams_ = std::jthread([this, record, graph = std::move(graph)]() mutable {
+    streams_ = std::jthread([this, graph = std::move(graph)]() mutable {
       int parallel = static_cast<int>(graph.size());
-      Runner::Outcome outcome = state_.Work(record, pipeline_, std::move(graph), parallel,
+      Runner::Outcome outcome = state_.Work(record_, pipeline_, std::move(graph), parallel,
                                             drain_.get_token(), &control_);
       Remember(outcome);
       streaming_ = false;
@@ -125,7 +137,6 @@ class Generation {
 
   RunRecord Describe(Time due) {
     RunRecord record = state_.Describe(pipeline_.file, options_);
-    record.pipeline = pipeline_.name;
     record.logical_date = record.interval_start = record.interval_end = due;
     return record;
   }
@@ -207,11 +218,12 @@ class Generation {
     }
   }
 
-  void RunScheduled(const RunRecord& record, const std::vector<std::string>& tasks) {
+  void RunScheduled(const RunRecord& due, const std::vector<std::string>& tasks) {
     auto work = [&]() -> Result<Runner::Outcome> {
-      std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline_, tasks));
-      TRY(state_.Create(record, pipeline_, graph));
-      return state_.Work(record, pipeline_, std::move(graph), options_.parallel, outer_drain_);
+      auto [record, pipeline] = TRY(Read(state_, pipeline_.file, due));
+      std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline, tasks));
+      TRY(state_.Create(record, pipeline, graph));
+      return state_.Work(record, pipeline, std::move(graph), options_.parallel, outer_drain_);
     };
     Result<Runner::Outcome> outcome = work();
     if (outcome.ok()) return Remember(*outcome);
@@ -231,17 +243,17 @@ class Generation {
     });
   }
 
-  std::optional<Pipeline> Changed() {
+  std::optional<Reading> Changed() {
     std::string print = PrintOf(pipeline_);
     if (print == print_) return std::nullopt;
     print_ = print;
-    Result<Pipeline> next = state_.Load(pipeline_.file, Describe(state_.Now()));
+    Result<Reading> next = Read(state_, pipeline_.file, Describe(state_.Now()));
     if (!next.ok()) {
       Warn("the file changed, and is not taken over: " + next.status().message(),
            "the tasks go on as they are");
       return std::nullopt;
     }
-    if (next->name != pipeline_.name) {
+    if (next->pipeline.name != pipeline_.name) {
       Warn("the pipeline's name changed, and is not taken over",
            "end this run and start another one");
       return std::nullopt;
@@ -261,6 +273,7 @@ class Generation {
 
   Runner::State& state_;
   const RunOptions& options_;
+  const RunRecord record_;  // of the streams' run
   const Pipeline pipeline_;
   std::string print_;
   const std::stop_token outer_drain_, stop_;
@@ -284,14 +297,14 @@ Result<Runner::Outcome> Runner::Stay(const std::string& file, const RunOptions& 
               ended);
     if (!ended.stop_requested()) stop.request_stop();
   });
-  std::optional<Pipeline> pipeline =
-      TRY(state_->Load(file, state_->Describe(file, options)));
-  auto lock = TRY(state_->store->LockPipeline(pipeline->name));
-  TRY(state_->BuryDead(pipeline->name));
+  std::optional<Reading> reading = TRY(Read(*state_, file, state_->Describe(file, options)));
+  const std::string name = reading->pipeline.name;
+  auto lock = TRY(state_->store->LockPipeline(name));
+  TRY(state_->BuryDead(name));
   Outcome outcome;
-  while (pipeline && !drain.stop_requested()) {
-    Generation generation(*state_, options, *std::move(pipeline), drain, stop.get_token());
-    pipeline = TRY(generation.Run());
+  while (reading && !drain.stop_requested()) {
+    Generation generation(*state_, options, *std::move(reading), drain, stop.get_token());
+    reading = TRY(generation.Run());
     outcome = generation.outcome();
   }
   if (outcome.run.empty() && outcome.status.ok()) outcome.status = Canceled();

@@ -113,8 +113,9 @@ Status Walk::FindPins() {
 
 bool Walk::AllHave(const CommitId& id) const {
   auto has = [&](const WalkOutput& output) { return output.Has(id); };
+  // Rejects go first, and where there are none they are not committed.
   return std::all_of(outputs.begin(), outputs.end(), has) &&
-         std::all_of(rejects.begin(), rejects.end(), has);
+         (!outputs.empty() || std::all_of(rejects.begin(), rejects.end(), has));
 }
 
 bool Walk::AnyHas(const CommitId& id) const {
@@ -132,6 +133,7 @@ bool Walk::TakesRows() const {
 Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
   int64_t bytes = 0, rows = 0;
   for (WalkInput& input : inputs) {
+    if (TriesRejectsAgain(interval)) break;
     const std::string& name = input.input->name;
     Range range;
     if (auto begin = interval.commit.begin.find(name); begin != interval.commit.begin.end())
@@ -232,6 +234,10 @@ Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
       Sha256Hex(task.key + "#" + std::to_string(interval.commit.id.sequence)).substr(0, 15),
       nullptr, 16);
   TRY(session_->FixTime(interval.commit.now, seed));
+  if (TriesRejectsAgain(interval)) {
+    TRY(DefinePins(stop));
+    return RejectsToTry(interval, stop);
+  }
   for (WalkInput& input : inputs) {
     Status status = BindInput(input, stop);
     if (!status.ok()) return status.In("input '" + input.input->name + "'");
@@ -328,7 +334,8 @@ Result<std::vector<Sql>> Walk::DecodeRejects() {
 }
 
 Status Walk::WriteRejects(const Checked& checked, const Interval& interval, std::stop_token stop) {
-  std::vector<Sql> parts = TRY(DecodeRejects());
+  std::vector<Sql> parts;
+  if (!TriesRejectsAgain(interval)) parts = TRY(DecodeRejects());
   if (rejects.empty()) {
     counts.rows_rejected = checked.rejected;
     return RefuseRejects(*session_, parts, stop);
@@ -344,6 +351,7 @@ Status Walk::WriteRejects(const Checked& checked, const Interval& interval, std:
     TRY(output.sink->Open(schema, {.refresh = interval.commit.refresh}, stop));
     WriteCount count = TRY(output.sink->WriteFrom(*session_, all, stop));
     counts.rows_rejected = count.rows;
+    output.nothing = count.rows == 0 && !interval.commit.refresh;
     Say(output.sink->Target() + ": " + FormatCount(count.rows) + " rows put aside");
   }
   return Status::Ok();
@@ -387,7 +395,9 @@ Result<std::vector<Lag>> Walk::Lags(const CommitRecord& commit, std::stop_token 
   return all;
 }
 
-bool Walk::IsTimeToTell() const { return tell_every_.count() == 0 || run.Now() >= told_ + tell_every_; }
+bool Walk::IsTimeToTell() const {
+  return tell_every_.count() == 0 || run.Now() >= told_ + tell_every_;
+}
 
 void Walk::Say(const std::string& line) {
   if (IsTimeToTell()) log_.Line(line);
@@ -437,7 +447,10 @@ Status Walk::Commit(WalkOutput& output, const Interval& interval, std::stop_toke
 }
 
 Status Walk::CommitRejects(const Interval& interval, std::stop_token stop) {
-  for (WalkOutput& output : rejects) TRY(Commit(output, interval, stop));
+  for (WalkOutput& output : rejects) {
+    bool append = !output.target->traits.replaces;
+    if (!output.nothing || !append || outputs.empty()) TRY(Commit(output, interval, stop));
+  }
   return Status::Ok();
 }
 

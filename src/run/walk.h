@@ -24,6 +24,7 @@ struct WalkOutput {
   const Target* target = nullptr;
   std::unique_ptr<Sink> sink;
   std::optional<Committed> last;  // what it has of this task
+  bool nothing = false;           // of this interval: it has no rows for it
   bool Has(const CommitId& id) const { return last && last->sequence >= id.sequence; }
 };
 
@@ -35,6 +36,9 @@ struct Pin {
       snapshot;  // absent: no such table yet (only the task's own may be missing)
   std::optional<Position> position() const;
 };
+
+// Where a task's rejects are in the lake. kInvalid: nowhere, or others put theirs there, too.
+Result<std::unique_ptr<Table>> RejectsTable(RunScope& run, const Task& task);
 
 class Walk {
  public:
@@ -97,6 +101,7 @@ class Walk {
   Status DefinePins(std::stop_token stop);
   Status BindInput(WalkInput& input, std::stop_token stop);
   Result<std::vector<Sql>> DecodeRejects();
+  Result<Sql> RejectsToTry(const Interval& interval, std::stop_token stop);
   Status WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop);
   Status Commit(WalkOutput& output, const Interval& interval, std::stop_token stop);
   Status Record(const Checked& checked);

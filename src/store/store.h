@@ -46,6 +46,7 @@ struct RunRecord {
   std::optional<Time> ended;
   std::map<std::string, std::string> params;
   bool force = false, full_refresh = false;  // as asked for; a resumed run keeps them
+  bool tries_rejects = false;                // not kept: what it planned is completed all the same
   std::string error;                         // first failure, one line
   int64_t process = 0;                       // pid of the owner
 };
