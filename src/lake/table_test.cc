@@ -331,6 +331,17 @@ TEST_F(LakeTest, CompactsSmallFilesOfAPartition) {
             Code::kInvalid);
 }
 
+TEST_F(LakeTest, TwoMayBeginATableAtOnce) {
+  auto one = OpenTable("s.t")->Write({}), two = OpenTable("s.t")->Write({});
+  ASSERT_TRUE((*one)->Stage(*session_, {"SELECT 1 AS id"}, {}).ok());
+  ASSERT_TRUE((*two)->Stage(*session_, {"SELECT 2 AS id"}, {}).ok());
+  Result<int64_t> first = (*one)->Commit({"one", 1}, "", SystemClock().Now(), {});
+  Result<int64_t> second = (*two)->Commit({"two", 1}, "", SystemClock().Now(), {});
+  ASSERT_TRUE(first.ok() && second.ok()) << second.status().ToString();
+  EXPECT_EQ(std::make_pair(*first, *second), std::make_pair(int64_t{0}, int64_t{1}));
+  EXPECT_EQ(Rows("s.t"), (std::vector<std::string>{"1", "2"}));
+}
+
 TEST_F(LakeTest, ATableMadeAnewIsNoticed) {
   ASSERT_TRUE(Write("s.t", "SELECT 1 AS id").ok());
   EXPECT_EQ(Rows("s.t"), (Lines{"1"}));

@@ -114,7 +114,8 @@ class DeltaWrite final : public TableWrite {
       return std::optional(BuildEntry(*latest, id, position, at));
     };
     bool may_be_there = false;
-    Result<PutOutcome> outcome = PutEntry(log_, build, "lake.commit", may_be_there, stop);
+    Result<PutOutcome> outcome = PutEntry(log_, build, "lake.commit", may_be_there, stop,
+                                          base_->exists() ? nullptr : base_);
     committed_ = committed_ || may_be_there;
     int64_t version = TRY(std::move(outcome)).version;
     lock_.reset();

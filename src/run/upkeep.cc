@@ -68,7 +68,8 @@ class Upkeep {
       Result<TableName> name = ParseTableName(written);
       if (!name.ok() || !seen_.insert(written).second) continue;
       std::unique_ptr<Table> table = run_.context.lake.Open(*name);
-      if (TRY(table->Exists())) TRY(table->Vacuum(*retention_.versions, false, now_));
+      Status vacuumed = table->Vacuum(*retention_.versions, false, now_).status();
+      if (vacuumed.code() != Code::kNotFound) TRY(std::move(vacuumed));
     }
     return Status::Ok();
   }
