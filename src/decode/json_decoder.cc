@@ -208,6 +208,7 @@ bool Reader::ReadMap(Value value, Target& target) {
   ondemand::object object;
   if (value.get_object().get(object) != simdjson::SUCCESS) return Misfit(value, target);
   Target& keys = *target.members[0];
+  int64_t begin = keys.out.length();
   for (auto each : object) {
     ondemand::field field;
     std::string_view key;
@@ -220,6 +221,10 @@ bool Reader::ReadMap(Value value, Target& target) {
       path_.insert(0, "." + CutText(std::move(name), kMostShown));
       return false;
     }
+  }
+  if (keys.out.HasTwice(begin)) {
+    what_ = "a key is there twice";
+    return false;
   }
   target.out.EndList();
   return true;
