@@ -25,6 +25,10 @@ find_library(SIMDJSON_LIBRARY simdjson REQUIRED)
 add_library(simdjson INTERFACE)
 target_link_libraries(simdjson INTERFACE ${SIMDJSON_LIBRARY})
 
+find_library(RDKAFKA_LIBRARY rdkafka REQUIRED)
+add_library(rdkafka INTERFACE)
+target_link_libraries(rdkafka INTERFACE ${RDKAFKA_LIBRARY})
+
 # DuckDB: its library travels beside the program, in lib/.
 set(DUCKDB_LIBRARY ${CMAKE_BINARY_DIR}/lib/libduckdb.so)
 configure_file(${MILLRACE_DEPS}/lib/libduckdb.so ${DUCKDB_LIBRARY} COPYONLY)

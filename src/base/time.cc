@@ -95,24 +95,26 @@ std::string FormatTime(Time time) {
 
 Result<Time> ParseTime(std::string_view text) {
   std::string_view rest = Trim(text);
-  Status bad = Invalid(fmt::format("'{}' is not a time", text),
-                       "write 2026-11-21, 2026-11-21T06:50:00 or 2026-11-21T06:50:00+01:00");
+  auto bad = [&] {
+    return Invalid(fmt::format("'{}' is not a time", text),
+                   "write 2026-11-21, 2026-11-21T06:50:00 or 2026-11-21T06:50:00+01:00");
+  };
   int year = 0, month = 0, day = 0, hours = 0, minutes = 0;
   if (!TakeNumber(rest, 4, year) || !Take(rest, '-') || !TakeNumber(rest, 2, month) ||
       !Take(rest, '-') || !TakeNumber(rest, 2, day)) {
-    return bad;
+    return bad();
   }
   std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(unsigned(month)),
                                    std::chrono::day(unsigned(day))};
-  if (!date.ok()) return bad;
+  if (!date.ok()) return bad();
   Micros time{0}, zone{0};
   if (!rest.empty()) {
-    if (!Take(rest, 'T') && !Take(rest, ' ')) return bad;
+    if (!Take(rest, 'T') && !Take(rest, ' ')) return bad();
     if (!TakeNumber(rest, 2, hours) || !Take(rest, ':') || !TakeNumber(rest, 2, minutes))
-      return bad;
-    if (hours > 23 || minutes > 59) return bad;
+      return bad();
+    if (hours > 23 || minutes > 59) return bad();
     time = std::chrono::hours(hours) + std::chrono::minutes(minutes);
-    if (!TakeSeconds(rest, time) || !TakeZone(rest, zone) || !rest.empty()) return bad;
+    if (!TakeSeconds(rest, time) || !TakeZone(rest, zone) || !rest.empty()) return bad();
   }
   return Time(std::chrono::sys_days(date)) + time - zone;
 }

@@ -30,6 +30,7 @@ FieldKind KindOf(const Secret*) { return FieldKind::kSecret; }
 FieldKind KindOf(const YamlNode*) { return FieldKind::kAny; }
 FieldKind KindOf(const std::vector<std::string>*) { return FieldKind::kTextList; }
 FieldKind KindOf(const std::map<std::string, std::string>*) { return FieldKind::kTextMap; }
+FieldKind KindOf(const Schema*) { return FieldKind::kTextMap; }
 
 // Plain where YAML reads it back as this text, else quoted as JSON, which is YAML too.
 std::string DefaultText(const std::string& value) {
@@ -66,6 +67,12 @@ std::string DefaultText(const std::map<std::string, std::string>& value) {
     texts.push_back(DefaultText(key) + ": " + (each.empty() ? "\"\"" : DefaultText(each)));
   }
   return value.empty() ? "" : "{" + Join(texts, ", ") + "}";
+}
+std::string DefaultText(const Schema& value) {
+  std::vector<std::string> texts;
+  for (const Column& column : value.columns)
+    texts.push_back(DefaultText(column.name) + ": " + DefaultText(column.type.ToSql()));
+  return texts.empty() ? "" : "{" + Join(texts, ", ") + "}";
 }
 
 }  // namespace spec_internal

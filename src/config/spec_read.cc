@@ -218,6 +218,30 @@ bool Read(const YamlNode& node, const std::string& what, const FieldOptions& opt
   return true;
 }
 
+bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options, Schema& out,
+          Diagnostics& diagnostics) {
+  std::map<std::string, std::string> types;
+  if (!Read(node, what, options, types, diagnostics)) return false;
+  Schema schema;
+  bool ok = true;
+  for (const auto& [key, value] : node.entries) {
+    Result<Type> type = ParseType(value.scalar);
+    if (!type.ok()) {
+      diagnostics.Error(value.place, "'" + key.scalar + "' in " + what + ": " +
+                                         type.status().message(),
+                        "write one of SQL, such as BIGINT, VARCHAR or DECIMAL(10,2)");
+      ok = false;
+    } else if (schema.Find(key.scalar) != nullptr) {
+      diagnostics.Error(key.place, what + " has two columns '" + key.scalar + "'");
+      ok = false;
+    } else {
+      schema.columns.push_back({key.scalar, *std::move(type)});
+    }
+  }
+  if (ok) out = std::move(schema);
+  return ok;
+}
+
 int ReadChoice(const YamlNode& node, const std::string& what, const std::vector<std::string>& names,
                Diagnostics& diagnostics) {
   if (!HasText(node, what, "one of " + Join(names, ", "), diagnostics)) return -1;

@@ -16,6 +16,7 @@
 #include "config/diagnostics.h"
 #include "config/spec_info.h"
 #include "config/yaml.h"
+#include "data/schema.h"
 
 namespace millrace {
 
@@ -58,6 +59,9 @@ bool Read(const YamlNode& node, const std::string& what, const FieldOptions& opt
           std::vector<std::string>& out, Diagnostics& diagnostics);
 bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options,
           std::map<std::string, std::string>& out, Diagnostics& diagnostics);
+// A map of columns and their types, in order.
+bool Read(const YamlNode& node, const std::string& what, const FieldOptions& options, Schema& out,
+          Diagnostics& diagnostics);
 // The index of the scalar in `names`, or -1 after an error with the closest name.
 int ReadChoice(const YamlNode& node, const std::string& what, const std::vector<std::string>& names,
                Diagnostics& diagnostics);
@@ -99,6 +103,7 @@ FieldKind KindOf(const Secret*);
 FieldKind KindOf(const YamlNode*);
 FieldKind KindOf(const std::vector<std::string>*);
 FieldKind KindOf(const std::map<std::string, std::string>*);
+FieldKind KindOf(const Schema*);
 template <class E>
 requires std::is_enum_v<E> FieldKind KindOf(const E*) { return FieldKind::kChoice; }
 template <class T>
@@ -117,6 +122,7 @@ std::string DefaultText(const Secret& value);
 std::string DefaultText(const YamlNode& value);
 std::string DefaultText(const std::vector<std::string>& value);
 std::string DefaultText(const std::map<std::string, std::string>& value);
+std::string DefaultText(const Schema& value);
 template <class E>
 requires std::is_enum_v<E> std::string DefaultText(E value) {
   for (const auto& [name, each] : EnumNames<E>::kAll) {

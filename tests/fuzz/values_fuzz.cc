@@ -1,4 +1,5 @@
 // rooms: base config
+// files: src/data/schema.cc src/data/type_parser.cc
 //
 // Any bytes as a text with ${…}, as a YAML file with them, and as an .env file.
 #include <string>

@@ -1,4 +1,5 @@
 // rooms: base config
+// files: src/data/schema.cc src/data/type_parser.cc
 //
 // Any bytes as a YAML file: the tree is within its bounds, the place of every byte of every scalar
 // is known, and a Spec reads it or tells why not.

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "base/hash.h"
-#include "net/base64.h"
+#include "base/base64.h"
 
 namespace millrace::http {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "net/base64.h"
+#include "base/base64.h"
 #include "net/http/url.h"
 
 namespace millrace::http {

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "config/json_path.h"
 #include "net/http/authenticator.h"
-#include "net/base64.h"
+#include "base/base64.h"
 #include "net/http/url.h"
 
 namespace millrace::http {

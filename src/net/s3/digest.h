@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/hash.h"
-#include "net/base64.h"
+#include "base/base64.h"
 
 namespace millrace::s3 {
 
