@@ -131,8 +131,14 @@ class PostgresSink final : public Sink {
       TRY(Connect(stop));
       table = look();
     }
-    table_ = TRY(std::move(table));
     written_ = true;
+    if (table.ok() && !table->has_commits) {
+      TRY(RollBack(stop));
+      TRY(MakeCommitTable(*table, stop));
+      written_ = true;
+      table = look();
+    }
+    table_ = TRY(std::move(table));
     return Status::Ok();
   }
 
@@ -144,10 +150,11 @@ class PostgresSink final : public Sink {
                            .rows = shape_,
                            .contract = config_.contract,
                            .mode = Merges() ? Mode::kMerge : mode(),
-                           .key = config_.key}));
+                           .key = config_.key,
+                           .nulls = !config_.delete_when.empty() || !config_.truncate_when.empty()}));
     if (mode() == Mode::kReplace && table_.exists)
       TRY(connection_->Run("DELETE FROM " + table_.name.Quoted(), stop));
-    TRY(ChangeTables(stop));
+    TRY(ChangeTable(stop));
     TRY(RemoveReplacedFiles(stop));
     session_ = &session;
     std::string copy = "millrace_postgres_" + NewUuid().substr(0, 8);
@@ -214,30 +221,38 @@ class PostgresSink final : public Sink {
     return Join(list, ", ");
   }
 
-  // Two tasks that make the same table wait for each other: the catalog would make one of them
-  // fail.
-  Status ChangeTables(std::stop_token stop) {
-    if (plan_.statements.empty() && table_.has_commits) return Status::Ok();
-    TRY(connection_->Run("SELECT pg_advisory_xact_lock(hashtextextended(" +
-                             SqlLiteral("millrace " + table_.name.schema) + ", 0))",
-                         stop));
-    bool knew_table = table_.exists;
-    if (!knew_table || !table_.has_commits) {
+  // Two tasks that make the same table wait for each other: the catalog would make one of them fail.
+  Status ChangeTable(std::stop_token stop) {
+    if (plan_.statements.empty()) return Status::Ok();
+    if (!table_.exists) {
+      TRY(Lock(table_.name.Quoted(), stop));
       TargetTable now = TRY(LookAt(*connection_, name_, config_.commit_table, "", stop));
-      table_.has_commits = now.has_commits;
-      if (now.exists != knew_table)
+      if (now.exists)
         return {Code::kConflict, "somebody else made " + table_.name.Quoted() + " just now"};
     }
     for (const std::string& statement : plan_.statements) TRY(connection_->Run(statement, stop));
-    if (table_.has_commits) return Status::Ok();
+    return Status::Ok();
+  }
+
+  Status Lock(const std::string& what, std::stop_token stop) {
+    std::string key = "hashtextextended(" + SqlLiteral("millrace " + what) + ", 0)";
+    return connection_->Run("SELECT pg_advisory_xact_lock(" + key + ")", stop).status();
+  }
+
+  // In a transaction of its own: another target of the same task would wait for this one's.
+  Status MakeCommitTable(const TargetTable& table, std::stop_token stop) {
+    std::string schema = "CREATE SCHEMA IF NOT EXISTS " + SqlName(table.name.schema);
+    TRY(connection_->Run("BEGIN", stop));
+    TRY(Lock(table.name.schema, stop));
+    if (!table.schema_exists) TRY(connection_->Run(schema, stop));
     Result<pg::Answer> made = connection_->Run(
-        "CREATE TABLE " + CommitTable(table_) +
+        "CREATE TABLE IF NOT EXISTS " + CommitTable(table) +
             " (task text NOT NULL, target text NOT NULL, sequence bigint NOT NULL, "
             "position text NOT NULL, committed_at timestamptz NOT NULL, "
-            "PRIMARY KEY (task, target)) WITH (fillfactor = 50)",
+            "PRIMARY KEY (task, target)) WITH (fillfactor = 50); COMMIT",
         stop);
     if (made.ok()) return Status::Ok();
-    return made.status().In("the last commit of each task is kept in a table there");
+    return made.status().In("the last commit of each task is kept in a table");
   }
 
   Status RemoveReplacedFiles(std::stop_token stop) {

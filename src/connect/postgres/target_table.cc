@@ -70,7 +70,7 @@ class Planning {
         type = row->type;
       if (row && column.type.as_text && row->type.kind != TypeKind::kList)
         type = {.kind = TypeKind::kVarchar};
-      current.columns.push_back({column.name, type, column.nullable});
+      current.columns.push_back({column.name, type, column.nullable || request_.nulls});
     }
     return current;
   }
@@ -122,8 +122,6 @@ class Planning {
   }
 
   void MakeTable() {
-    if (!table_.schema_exists)
-      plan_.statements.push_back("CREATE SCHEMA IF NOT EXISTS " + SqlName(table_.name.schema));
     std::vector<std::string> columns;
     for (const WrittenColumn& column : plan_.columns)
       columns.push_back(SqlName(column.name) + " " + column.declared);
