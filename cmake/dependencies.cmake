@@ -4,6 +4,7 @@ find_package(OpenSSL REQUIRED)
 find_package(Threads REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CURL REQUIRED)
+find_package(PostgreSQL REQUIRED)  # libpq
 find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(GTest REQUIRED)

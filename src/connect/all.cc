@@ -1,5 +1,6 @@
 #include "connect/file/file.h"
 #include "connect/landing/landing.h"
+#include "connect/postgres/postgres.h"
 #include "connect/registry.h"
 #include "connect/rest/rest.h"
 #include "connect/s3/s3.h"
@@ -10,6 +11,7 @@ namespace millrace {
 void RegisterAll(Registry& registry) {
   file::Register(registry);
   landing::Register(registry);
+  postgres::Register(registry);
   rest::Register(registry);
   s3::Register(registry);
   table::Register(registry);

@@ -6,7 +6,7 @@
 #include "base/failpoint.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "lake/contract.h"
+#include "lake/contract_rows.h"
 #include "lake/put_entry.h"
 #include "lake/rewrite.h"
 #include "lake/schema_json.h"
@@ -97,7 +97,7 @@ class DeltaWrite final : public TableWrite {
     return result;
   }
 
-  std::optional<Sql> Discarded() const override { return discarded_; }
+  std::optional<Sql> Discarded() const override { return contract_rows_.discarded; }
 
   Result<int64_t> Commit(const CommitId& id, std::string_view position, Time now,
                          std::stop_token stop) override {
@@ -207,38 +207,13 @@ class DeltaWrite final : public TableWrite {
     return Status::Ok();
   }
 
-  Result<std::string> Keep(const char* suffix, const Sql& sql, std::stop_token stop) {
-    std::string name = name_ + suffix;
-    TRY(session_->Materialize(name, sql, stop));
-    temporary_.push_back(name);
-    return name;
-  }
-
-  // The relation that the incoming rows are taken from: the rows themselves, or a copy where they
-  // must be looked at twice. Refused rows end the write; discarded ones are set aside.
+  // The relation that the incoming rows are taken from.
   Result<std::string> Source(const Sql& rows, std::stop_token stop, WriteResult& result) {
-    if (fit_.refused.empty() && fit_.discarded.empty()) return "(" + rows.text + "\n)";
-    std::string copy = TRY(Keep("_rows", rows, stop));
-    if (!fit_.refused.empty()) {
-      auto refused = TRY(session_->Collect({"SELECT count(*), min(" + fit_.reason + ") FROM " +
-                                            copy + " AS r WHERE " + fit_.refused},
-                                           stop));
-      if (refused[0][0].value_or("0") != "0") {
-        return Status(Code::kRejected,
-                      refused[0][0].value_or("") + " rows do not fit " + log_.label() +
-                          ", for example: " + refused[0][1].value_or(""),
-                      "correct them in the SQL, or set the target's contract to discard_row or "
-                      "discard_value");
-      }
-    }
-    if (!fit_.discarded.empty()) {
-      discarded_ = Sql{"SELECT r.*, 'contract' AS _rule, " + fit_.reason + " AS _reason FROM " +
-                       copy + " AS r WHERE " + fit_.discarded};
-      auto count =
-          TRY(session_->Collect({"SELECT count(*) FROM (" + discarded_->text + ")"}, stop));
-      result.rows_discarded = std::strtoll(count[0][0].value_or("0").c_str(), nullptr, 10);
-    }
-    return copy;
+    std::string copy = name_ + "_rows";
+    contract_rows_ = TRY(ApplyContract(*session_, fit_, log_.label(), copy, rows, stop));
+    if (contract_rows_.copied) temporary_.push_back(copy);
+    result.rows_discarded = contract_rows_.rows_discarded;
+    return contract_rows_.relation;
   }
 
   // The rows as the table wants them: `all` with nulls for the columns that they lack.
@@ -257,8 +232,7 @@ class DeltaWrite final : public TableWrite {
     bool marked = options_.mode == Mode::kMerge && !options_.delete_when.empty();
     if (marked) list.push_back("r." + std::string(kDeleted));
     std::string sql = "SELECT " + Join(list, ", ") + " FROM " + source + " AS r";
-    if (!fit_.discarded.empty()) sql += " WHERE (" + fit_.discarded + ") IS NOT TRUE";
-    return {sql};
+    return {sql + contract_rows_.where};
   }
 
   Status StageIncoming(const std::string& source, WriteResult& result, std::stop_token stop) {
@@ -428,7 +402,7 @@ class DeltaWrite final : public TableWrite {
   TableStatePtr base_;                 // the state that rewritten_ was made on
   Fit fit_;
   std::vector<std::string> partition_by_;
-  std::optional<Sql> discarded_;
+  ContractRows contract_rows_;
   std::vector<std::string> temporary_;  // relations to drop
   std::string keyed_;                   // the incoming rows of a write by key
   StagedFiles incoming_;                // of the other writes

@@ -157,7 +157,9 @@ Shapes::Shape Shapes::OfSource(const Pipeline& pipeline, const Task& task, const
   Result<std::optional<Schema>> schema = Describe(pipeline, task, input.make);
   if (schema.ok() && *schema) return {Known::kYes, **schema};
   if (!input.traits.reads.empty()) {
-    if (std::optional<Schema> later = OfWhatWillLand(input)) return {Known::kYes, *later};
+    bool lands = input.traits.reads.starts_with("landing/");
+    std::optional<Schema> later = lands ? OfWhatWillLand(input) : std::nullopt;
+    if (later) return {Known::kYes, *later};
     if (!WritersOf(input.traits.reads).empty()) return {};
   }
   if (schema.ok()) return {};

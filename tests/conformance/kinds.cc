@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "conformance/api_server.h"
+#include "conformance/postgres_world.h"
 #include "conformance/s3_world.h"
 #include "conformance/suite.h"
 
@@ -147,6 +148,20 @@ SinkKind TableSink(const std::string& label, const std::string& more, bool repla
           .replaces = replaces};
 }
 
+std::string PostgresConfig(const std::string& table, const std::string& more) {
+  return "{table: \"@WORLD@." + table + "\", " + more + ", " + PostgresFields() + "}";
+}
+
+SinkKind PostgresSink(const std::string& label, const std::string& more, bool replaces) {
+  return {.label = label,
+          .connector = "postgres",
+          .config = PostgresConfig("rows", more),
+          .read = ReadFromPostgres,
+          .spoil = SpoilPostgres,
+          .lake = LakeBesidePostgres,
+          .replaces = replaces};
+}
+
 SinkKind FileSink(const std::string& label, const std::string& config, const std::string& glob,
                   bool replaces) {
   return {.label = label,
@@ -210,6 +225,13 @@ std::vector<SourceKind> SourceKinds() {
        .missing_config = "missing",
        .add = Land,
        .lake = LandingOnS3},
+      {.label = "postgres",
+       .connector = "postgres",
+       .config = PostgresConfig("rows", "cursor: id"),
+       .missing_config = PostgresConfig("missing", "cursor: id"),
+       .add = InsertIntoPostgres,
+       .lake = LakeBesidePostgres,
+       .untyped = true},
       {.label = "rest",
        .connector = "rest",
        .config = RestConfig("rows"),
@@ -245,6 +267,10 @@ std::vector<SinkKind> SinkKinds() {
        .read = ReadBucket("landing/in/*.parquet"),
        .spoil = RemoveBucket,
        .lake = LandingOnS3},
+      PostgresSink("postgres_append", "mode: append", false),
+      PostgresSink("postgres_replace", "mode: replace", true),
+      PostgresSink("postgres_merge", "mode: merge, key: id", false),
+      PostgresSink("postgres_delete_insert", "mode: delete_insert, key: id", false),
       S3Sink("s3_a_commit", "out/", "out/*.parquet", false),
       S3Sink("s3_replaced", "out/rows.parquet", "out/rows.parquet", true),
       TableSink("table_append", "mode: append", false),
