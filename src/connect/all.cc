@@ -1,3 +1,4 @@
+#include "connect/cassandra/cassandra.h"
 #include "connect/file/file.h"
 #include "connect/landing/landing.h"
 #include "connect/registry.h"
@@ -8,6 +9,7 @@
 namespace millrace {
 
 void RegisterAll(Registry& registry) {
+  cassandra::Register(registry);
   file::Register(registry);
   landing::Register(registry);
   rest::Register(registry);
