@@ -1,3 +1,4 @@
+#include "connect/cassandra/cassandra.h"
 #include "connect/file/file.h"
 #include "connect/landing/landing.h"
 #include "connect/postgres/postgres.h"
@@ -9,6 +10,7 @@
 namespace millrace {
 
 void RegisterAll(Registry& registry) {
+  cassandra::Register(registry);
   file::Register(registry);
   landing::Register(registry);
   postgres::Register(registry);

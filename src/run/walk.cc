@@ -36,6 +36,11 @@ Sql WithMetadata(const Sql& rows, const Schema& schema, Time now, const std::str
           SqlLiteral(run) + " AS _run_id FROM (" + rows.text + "\n)"};
 }
 
+WriteIntent IntentOf(const Interval& interval) {
+  const CommitRecord& commit = interval.commit;
+  return {.refresh = commit.refresh, .id = commit.id, .now = commit.now};
+}
+
 // MILLRACE_LOG=debug: sources tell each request that they send.
 bool LogsRequests() {
   const char* level = std::getenv("MILLRACE_LOG");
@@ -172,7 +177,7 @@ Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
 
 Status Walk::TakeFiles(const Interval& interval, std::stop_token stop) {
   std::vector<OfferedFile> files;
-  WriteIntent intent{.refresh = interval.commit.refresh};
+  WriteIntent intent = IntentOf(interval);
   for (const WalkInput& input : inputs) {
     for (const SourceFile& file : input.info.files) files.push_back({file, input.source.get()});
   }
@@ -308,7 +313,8 @@ Status Walk::WriteOutput(WalkOutput& output, Sql rows, const Interval& interval,
     rows = WithMetadata(rows, schema, interval.commit.now, interval.commit.run);
     schema = TRY(SchemaOf(*session_, rows));
   }
-  WriteIntent intent{.refresh = interval.commit.refresh};
+  WriteIntent intent = IntentOf(interval);
+  intent.takes_rejects = !rejects.empty();
   for (const WalkInput& input : inputs) {
     intent.replaced_files.insert(intent.replaced_files.end(), input.info.rewritten.begin(),
                                  input.info.rewritten.end());
@@ -348,7 +354,7 @@ Status Walk::WriteRejects(const Checked& checked, const Interval& interval, std:
   Schema schema = TRY(SchemaOf(*session_, all));
   for (WalkOutput& output : rejects) {
     if (output.Has(interval.commit.id)) continue;
-    TRY(output.sink->Open(schema, {.refresh = interval.commit.refresh}, stop));
+    TRY(output.sink->Open(schema, IntentOf(interval), stop));
     WriteCount count = TRY(output.sink->WriteFrom(*session_, all, stop));
     counts.rows_rejected = count.rows;
     output.nothing = count.rows == 0 && !interval.commit.refresh;

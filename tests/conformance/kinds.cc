@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "conformance/api_server.h"
+#include "conformance/cassandra_world.h"
 #include "conformance/postgres_world.h"
 #include "conformance/s3_world.h"
 #include "conformance/suite.h"
@@ -115,6 +116,11 @@ SinkKind S3Sink(const std::string& label, const std::string& path, const std::st
           .replaces = replaces};
 }
 
+// Cassandra has times in milliseconds, no nulls in lists, and columns in their order by name.
+constexpr const char* kCassandraTypes =
+    "id, b, d, day, f, i, l, CASE WHEN id = 1 THEN [1, 3] END AS li, mp, n, s, st, t, "
+    "date_trunc('milliseconds', ts)::TIMESTAMPTZ AS ts, date_trunc('milliseconds', tz) AS tz, v, x";
+
 std::string ReadTable(World& world) {
   std::unique_ptr<Table> table = world.lake().Open(*ParseTableName("silver.rows"));
   Result<Snapshot> snapshot = table->Load();
@@ -179,6 +185,13 @@ void RegisterConnectors(Registry& registry) { RegisterAll(registry); }
 std::vector<SourceKind> SourceKinds() {
   const std::string missing = "missing/*.csv";
   return {
+      {.label = "cassandra",
+       .connector = "cassandra",
+       .config = CassandraConfig("rows"),
+       .missing_config = CassandraConfig("missing"),
+       .add = AddToCassandra,
+       .lake = LakeBesideCassandra,
+       .types = kCassandraTypes},
       {.label = "file_csv",
        .connector = "file",
        .config = "\"data/*.csv\"",
@@ -254,6 +267,14 @@ std::vector<SourceKind> SourceKinds() {
 
 std::vector<SinkKind> SinkKinds() {
   return {
+      {.label = "cassandra",
+       .connector = "cassandra",
+       .config = CassandraConfig("rows", ", key: id, create_keyspace: {}"),
+       .read = ReadCassandra,
+       .spoil = SpoilCassandra,
+       .lake = LakeBesideCassandra,
+       .types = kCassandraTypes,
+       .shows_early = true},
       FileSink("file_a_commit", "{path: out/, format: parquet}", "out/*.parquet", false),
       FileSink("file_replaced", "out/rows.parquet", "out/rows.parquet", true),
       {.label = "landing",
