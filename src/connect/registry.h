@@ -50,7 +50,7 @@ struct SinkTraits {
   Contract contract = Contract::kEvolve;
   bool takes_files = false;  // landing
   std::vector<ColumnUse> columns;
-  std::vector<std::string> except = {};  // columns of the rows that it does not get
+  std::vector<std::string> exclude = {};  // columns of the rows that it does not get
 };
 
 // Where a lake, or a layer of it, lives.

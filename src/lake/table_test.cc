@@ -78,7 +78,7 @@ TEST_F(LakeTest, MergeByOrderIsTheSameInAnyBatches) {
                      .key = {"id"},
                      .order_by = {"seen"},
                      .delete_when = "op = 'delete'",
-                     .except = {"op"}};
+                     .exclude = {"op"}};
   auto changes = [](std::string rows) {
     return "SELECT * FROM (VALUES " + rows + ") AS v(id, seen, x, op)";
   };

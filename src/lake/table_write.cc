@@ -133,14 +133,14 @@ class DeltaWrite final : public TableWrite {
     bool merges = options_.mode == Mode::kMerge;
     bool picks = merges && !options_.order_by.empty();
     bool deletes = merges && !options_.delete_when.empty();
-    if (!picks && !deletes && options_.except.empty()) return rows;
+    if (!picks && !deletes && options_.exclude.empty()) return rows;
     auto names = [](const std::vector<std::string>& columns, const char* behind) {
       std::vector<std::string> all;
       for (const std::string& column : columns) all.push_back(SqlName(column) + behind);
       return Join(all, ", ");
     };
     std::string sql = "SELECT *";
-    if (!options_.except.empty()) sql += " EXCLUDE (" + names(options_.except, "") + ")";
+    if (!options_.exclude.empty()) sql += " EXCLUDE (" + names(options_.exclude, "") + ")";
     if (deletes)
       sql += ", coalesce((" + options_.delete_when + "\n), false) AS " + std::string(kDeleted);
     sql += " FROM (" + rows.text + "\n)";

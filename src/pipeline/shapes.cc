@@ -191,7 +191,7 @@ void Shapes::AddOutputs(const Task& task) {
       continue;
     }
     Schema schema = *task.schema;
-    for (const std::string& name : target.traits.except) {
+    for (const std::string& name : target.traits.exclude) {
       std::erase_if(schema.columns,
                     [&](const Column& column) { return ToLower(column.name) == ToLower(name); });
     }

@@ -48,7 +48,7 @@ Spec<SinkConfig> SinkSpec() {
              "Of a merge: an SQL condition over the rows. A row that meets it removes the row of "
              "its key.",
              {.example = "\"_op = 'delete'\""})
-      .Field("except", &SinkConfig::except,
+      .Field("exclude", &SinkConfig::exclude,
              "Columns of the rows that the table does not get: those that only say what to do.",
              {.example = "[_op]"})
       .Field("partition_by", &SinkConfig::partition_by,
@@ -72,7 +72,7 @@ Spec<SinkConfig> SinkSpec() {
       .Example("Updated by key", "to: {table: {name: silver.orders, mode: merge, key: order_id}}")
       .Example("Changes of a database, by key",
                "to: {table: {name: silver.users, mode: merge, key: id, order_by: _lsn, "
-               "delete_when: \"_op = 'delete'\", except: _op}}")
+               "delete_when: \"_op = 'delete'\", exclude: _op}}")
       .Require(HasTableName<SinkConfig>, kNameRule, "write it like silver.orders")
       .Require(
           [](const SinkConfig& config) {
@@ -106,11 +106,11 @@ SinkTraits TraitsOf(const SinkConfig& config) {
   traits.mode = config.mode.value_or(Mode::kAppend);
   traits.replaces = traits.mode == Mode::kReplace;
   traits.contract = config.contract;
-  traits.except = config.except;
+  traits.exclude = config.exclude;
   for (const std::string& column : config.key) traits.columns.push_back({"key", column});
   for (const std::string& column : config.order_by)
     traits.columns.push_back({"order_by", column});
-  for (const std::string& column : config.except) traits.columns.push_back({"except", column});
+  for (const std::string& column : config.exclude) traits.columns.push_back({"exclude", column});
   for (const std::string& column : config.partition_by) {
     traits.columns.push_back({"partition_by", column});
   }

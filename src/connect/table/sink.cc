@@ -65,7 +65,7 @@ class TableSink final : public Sink {
     options.key = config_.key;
     options.order_by = config_.order_by;
     options.delete_when = config_.delete_when;
-    options.except = config_.except;
+    options.exclude = config_.exclude;
     options.partition_by = config_.partition_by;
     options.contract = config_.contract;
     options.compression = config_.compression;
