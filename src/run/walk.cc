@@ -421,6 +421,7 @@ void Walk::Next() {
   counts = TaskRecord{.run = counts.run, .task = counts.task};
   discarded_.clear();
   dropped_ = 0;
+  Stage("reading");
 }
 
 Status Walk::Plan(const Interval& interval) {
@@ -470,6 +471,7 @@ Status Walk::Finish(const Interval& interval) {
   Stage("");
   for (const auto& [stage, seconds] : seconds_) {
     if (!IsTimeToTell()) break;
+    if (stage.empty()) continue;
     TRY(run.store.AddMetric({run.record.id, task.key, "seconds_" + stage, seconds}));
   }
   return Acknowledge(interval);

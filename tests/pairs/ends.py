@@ -27,7 +27,7 @@ class Files:
         self.count = 0
 
     def spec(self):
-        return "{file: {path: 'in/*.csv', columns: {id: BIGINT, v: VARCHAR}}}"
+        return "{file: 'in/*.csv'}"
 
     def feed(self, rows):
         self.count += 1
