@@ -55,6 +55,9 @@ class Sink {
   virtual ~Sink() = default;
 
   virtual Status Probe(std::stop_token stop) = 0;
+  // "validate --online": whether rows of this shape could be written there, as far as can be known.
+  // Changes nothing.
+  virtual Status Accepts(const Schema& /*schema*/, std::stop_token stop) { return Probe(stop); }
   // The last commit of `task` that this sink has, or nullopt.
   virtual Result<std::optional<Committed>> LastCommit(std::string_view task,
                                                       std::stop_token stop) = 0;

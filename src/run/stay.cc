@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "pipeline/cron.h"
 #include "run/runner.h"
+#include "run/upkeep.h"
 #include "run/wait.h"
 
 namespace millrace {
@@ -19,6 +20,7 @@ namespace {
 
 constexpr Micros kLook = std::chrono::milliseconds(250);      // at clocks and files
 constexpr Micros kDrainTime = std::chrono::milliseconds(4000);  // then what is at hand is given up
+constexpr Micros kCare = std::chrono::minutes(10);  // for the tables that streams write
 constexpr Micros kTableLook = std::chrono::seconds(1);
 constexpr int kRunsLookedAt = 100;  // for a schedule's last run, newest first
 constexpr size_t kMaxWatched = 1000;
@@ -105,11 +107,13 @@ class Generation {
     while (!drain_.stop_requested()) {
       StartWhatIsDue();
       if (Ended()) break;
+      CareForTables();
       if ((next = Changed())) break;
       WaitUntil(state_.Now() + kLook, drain_.get_token());
     }
     drain_.request_stop();
     if (streams_.joinable()) streams_.join();
+    if (care_.joinable()) care_.join();
     for (auto& timer : timers_) {
       if (timer->run.joinable()) timer->run.join();
     }
@@ -118,6 +122,21 @@ class Generation {
   const Runner::Outcome& outcome() const { return outcome_; }
 
  private:
+  // In a thread of its own: a large table takes its time.
+  void CareForTables() {
+    if (!streaming_ || state_.Now() < cared_ + kCare) return;
+    bool first = cared_ == Time();
+    cared_ = state_.Now();
+    if (first) return;
+    if (care_.joinable()) care_.join();
+    care_ = std::jthread([this] {
+      RunScope run{state_.context, *state_.store, state_.announcer, state_.board,
+                   pipeline_,      record_};
+      CompactStreamed(run, drain_.get_token());
+      KeepUp(run, drain_.get_token());
+    });
+  }
+
   Status StartStreams() {
     auto keys = KeysOf(pipeline_, [](const Trigger& trigger) { return trigger.continuous; });
     if (keys.empty()) return Status::Ok();
@@ -285,7 +304,8 @@ class Generation {
   std::atomic<bool> streaming_ = false;
   Time looked_;  // for tables that are waited for
   std::vector<std::unique_ptr<Timer>> timers_;
-  std::jthread streams_;
+  Time cared_;  // when its tables were looked after
+  std::jthread streams_, care_;
 };
 
 Result<Runner::Outcome> Runner::Stay(const std::string& file, const RunOptions& options,
