@@ -1,5 +1,6 @@
 #include "connect/cassandra/cassandra.h"
 #include "connect/file/file.h"
+#include "connect/kafka/kafka.h"
 #include "connect/landing/landing.h"
 #include "connect/postgres/postgres.h"
 #include "connect/registry.h"
@@ -12,6 +13,7 @@ namespace millrace {
 void RegisterAll(Registry& registry) {
   cassandra::Register(registry);
   file::Register(registry);
+  kafka::Register(registry);
   landing::Register(registry);
   postgres::Register(registry);
   rest::Register(registry);

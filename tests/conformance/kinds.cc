@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "conformance/api_server.h"
 #include "conformance/cassandra_world.h"
+#include "conformance/kafka_world.h"
 #include "conformance/postgres_world.h"
 #include "conformance/s3_world.h"
 #include "conformance/suite.h"
@@ -103,6 +104,21 @@ std::function<std::string(World&)> ReadBucket(const std::string& glob) {
     return "SELECT * FROM read_parquet(" + SqlLiteral(S3Bucket(world.folder()) + "/" + glob) +
            ", union_by_name := true)";
   };
+}
+
+std::string KafkaSource(const std::string& topic) {
+  return "{topic: \"" + topic + "\", columns: {id: BIGINT, v: VARCHAR}, " + KafkaFields() + "}";
+}
+
+SinkKind KafkaSink(const std::string& label, const std::string& delivery) {
+  return {.label = label,
+          .connector = "kafka",
+          .config = "{topic: \"@WORLD@\", key: id, create_topic: {partitions: 2}, delivery: " +
+                    delivery + ", " + KafkaFields() + "}",
+          .read = ReadTopic,
+          .spoil = SpoilTopic,
+          .lake = LakeBesideKafka,
+          .fixed_shape = true};
 }
 
 SinkKind S3Sink(const std::string& label, const std::string& path, const std::string& glob,
@@ -227,6 +243,13 @@ std::vector<SourceKind> SourceKinds() {
        .config = "\"data/*.parquet\"",
        .missing_config = missing,
        .add = AddFile(".parquet", "parquet")},
+      {.label = "kafka",
+       .connector = "kafka",
+       .config = KafkaSource("@WORLD@"),
+       .missing_config = KafkaSource("missing"),
+       .add = SendRows,
+       .lake = LakeBesideKafka,
+       .fixed_shape = true},
       {.label = "landing",
        .connector = "landing",
        .config = "in/*.parquet",
@@ -277,6 +300,7 @@ std::vector<SinkKind> SinkKinds() {
        .shows_early = true},
       FileSink("file_a_commit", "{path: out/, format: parquet}", "out/*.parquet", false),
       FileSink("file_replaced", "out/rows.parquet", "out/rows.parquet", true),
+      KafkaSink("kafka_exactly_once", "exactly_once"),
       {.label = "landing",
        .connector = "landing",
        .config = "in",
