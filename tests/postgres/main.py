@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import world
 
-MODULES = ("test_sink", "test_source", "test_connection", "test_crash")
+MODULES = ("test_sink", "test_source", "test_cdc", "test_connection", "test_crash")
 
 
 def main():

@@ -13,6 +13,7 @@ SOURCES = {
     "cursor": "{postgres: {connection: db, table: src, cursor: id}}",
     "changed": "{postgres: {connection: db, table: src, cursor: at, lookback: 1 hour}}",
     "files": '{file: "data/*.csv"}',
+    "cdc": "{postgres: {connection: db, table: src, cdc: true}}",
 }
 # How each target is written, and how its rows are read by somebody else.
 TARGETS = {
@@ -20,8 +21,10 @@ TARGETS = {
     "delta_merge": "{table: {name: bronze.t, mode: merge, key: id}}",
     "postgres": "{postgres: {connection: db, table: t, mode: append}}",
     "postgres_merge": "{postgres: {connection: db, table: t, mode: merge, key: id}}",
+    "postgres_mirror": "{postgres: {connection: db, table: t, mode: merge, key: id, delete_when: \"_op = 'delete'\"}}",
     "files": "{file: {path: out/, format: csv}}",
 }
+COLUMNS = {"cdc": "id, v, _op, _lsn, _seq"}
 
 
 def files_rows(here):
@@ -46,17 +49,19 @@ class Pair:
     def __init__(self, here, source, target):
         self.here, self.source, self.target, self.parts = here, source, target, 0
         here.psql("CREATE TABLE src (id serial PRIMARY KEY, v text, at timestamptz DEFAULT clock_timestamp())")
-        here.task(SOURCES[source], TARGETS[target], sql="SELECT id, v FROM input", more=RETRIES)
+        here.task(SOURCES[source], TARGETS[target], sql=f"SELECT {COLUMNS.get(source, 'id, v')} FROM input", more=RETRIES)
 
     @property
     def updates(self):
-        return self.source == "changed"
+        return self.source in ("changed", "cdc")
 
     def script(self):
         sql = "BEGIN; INSERT INTO src (v) SELECT 'new' FROM generate_series(1, 5);"
         if self.updates:
             sql += ("UPDATE src SET v = v || '+', at = clock_timestamp() WHERE id IN "
                     "(SELECT id FROM src ORDER BY random() LIMIT 3 FOR UPDATE SKIP LOCKED);")
+        if self.source == "cdc":
+            sql += "DELETE FROM src WHERE id IN (SELECT id FROM src ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED);"
         return sql + f"SELECT pg_sleep({random.random() / 20:.3f}); COMMIT"
 
     def add(self):
@@ -68,6 +73,15 @@ class Pair:
         (self.here.folder / f"data/{self.parts}.csv.new").rename(self.here.folder / f"data/{self.parts}.csv")
         return None
 
+    def found(self):
+        if self.source != "cdc" or self.target != "delta":
+            return found(self.here, self.target)
+        # Every change once, and together they make the table.
+        doubled = self.here.query("SELECT _lsn, _seq, id FROM bronze.t GROUP BY ALL HAVING count(*) > 1 LIMIT 3")
+        must(not doubled, f"changes that came twice: {doubled}")
+        return self.here.query("SELECT id, v FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY _lsn DESC, _seq DESC) AS n "
+                               "FROM bronze.t) WHERE n = 1 AND _op <> 'delete'")
+
     def expected(self):
         if self.source != "files":
             return self.here.rows("SELECT id, v FROM src")
@@ -75,7 +89,7 @@ class Pair:
 
     def settle(self, what):
         self.here.run().ok()
-        same(found(self.here, self.target), self.expected(), what)
+        same(self.found(), self.expected(), what)
         planned = self.here.store("SELECT task, sequence FROM commits WHERE finished IS NULL")
         must(not planned, f"{what}: planned and never finished: {planned}")
 
@@ -151,3 +165,4 @@ def pairs(source, *targets):
 pairs("cursor", "delta", "postgres", "files")
 pairs("changed", "delta_merge", "postgres_merge")
 pairs("files", "postgres", "postgres_merge")
+pairs("cdc", "delta", "postgres_mirror")

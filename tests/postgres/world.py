@@ -161,6 +161,10 @@ def world(server):
         yield World(server, folder)
         shutil.rmtree(folder, ignore_errors=True)
     finally:
+        # A slot that nobody reads keeps the log of the server that all tests share.
+        with contextlib.suppress(RuntimeError):
+            server.psql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active",
+                        database="postgres")
         if sys.exc_info()[0]:
             print(f"  kept: {folder}", flush=True)
 

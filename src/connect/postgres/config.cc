@@ -113,6 +113,24 @@ Spec<SourceConfig> SourceSpec() {
       .Field("incremental", &SourceConfig::incremental,
              "Read only what is new. Default: yes where there is a cursor and the task keeps what "
              "it wrote before.")
+      .Field(
+          "cdc", &SourceConfig::cdc,
+          "Read the changes of the table out of the server's log (logical replication; its "
+          "wal_level must be logical): first all rows there are, then each insert, update, delete "
+          "and truncate, in order. Rows get the columns _op, _lsn and _seq (the place in the log, "
+          "and within the transaction), _commit_time, and _unchanged: names of large values that "
+          "an update did not touch and the log does not tell, as REPLICA IDENTITY FULL would.")
+      .Field("snapshot", &SourceConfig::snapshot,
+             "With cdc: the rows that are there come first, as inserts.")
+      .Field("slot", &SourceConfig::slot,
+             "With cdc: the replication slot; made when missing. It keeps the server's log until "
+             "what is in it is committed here, also while nobody runs the task: drop it when the "
+             "task goes. Default: a name made of the task's and the table's.")
+      .Field("publication", &SourceConfig::publication,
+             "With cdc: the publication; made when missing, which takes the table's owner. "
+             "Default: a name made of the table's.")
+      .Field("buffer", &SourceConfig::buffer, "With cdc: changes fetched ahead.",
+             {.min = 65536, .max = int64_t{1} << 30})
       .Field("parallel", &SourceConfig::parallel,
              "Connections that read a large table side by side, under one snapshot.",
              {.min = 1, .max = 64})
@@ -190,8 +208,8 @@ Spec<SinkConfig> SinkSpec() {
 
 SourceTraits TraitsOf(const SourceConfig& config) {
   return {.reads = PlaceOf(config, config.table),
-          .incremental = config.incremental,
-          .can_be_incremental = !config.cursor.empty()};
+          .incremental = config.cdc ? true : config.incremental,
+          .can_be_incremental = config.cdc || !config.cursor.empty()};
 }
 
 SinkTraits TraitsOf(const SinkConfig& config) {

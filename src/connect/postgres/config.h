@@ -46,6 +46,9 @@ struct SourceConfig : ServerConfig {
   std::map<std::string, std::string> columns;
   int parallel = 2;
   Bytes batch{4 << 20};
+  bool cdc = false, snapshot = true;
+  std::string slot, publication;
+  Bytes buffer{16 << 20};
 };
 
 struct SinkConfig : ServerConfig {
@@ -67,6 +70,7 @@ SinkTraits TraitsOf(const SinkConfig& config);
 // "Test connection": what was found there, or what exactly is wrong.
 Result<std::string> TestServer(const ServerConfig& config, std::stop_token stop);
 
+Result<std::unique_ptr<Source>> MakeCdcSource(const SourceConfig& config, ConnectContext& context);
 Result<std::unique_ptr<Source>> MakeSource(const SourceConfig& config, ConnectContext& context);
 Result<std::unique_ptr<Sink>> MakeSink(const SinkConfig& config, ConnectContext& context);
 

@@ -30,6 +30,14 @@ std::string XidArray(const std::vector<uint64_t>& whole) {
   return "'{" + Join(texts, ",") + "}'::xid[]";
 }
 
+// As the type's output function writes it, which is what logical replication sends: the cast of an
+// inet to text says more.
+std::string AsText(const std::string& value, uint32_t type, bool is_array) {
+  constexpr uint32_t kInet = 869;
+  if (is_array) return value + "::text::text[]";
+  return type == kInet ? "textin(inet_out(" + value + "))" : value + "::text";
+}
+
 }  // namespace
 
 // The transactions of a snapshot, and how old their numbers are in it: age() is the distance to the
@@ -116,7 +124,7 @@ Status Selection::LookAtColumns(pg::Connection& connection, std::stop_token stop
     const PgType& type = types[static_cast<size_t>(i)];
     if (name == config_->cursor) cursor = i;
     if (!config_->columns.empty()) continue;
-    if (type.as_text) quoted += type.wire == Wire::kArray ? "::text[]" : "::text";
+    if (type.as_text) quoted = AsText(quoted, described.type(i), type.wire == Wire::kArray);
     list_.push_back(quoted + " AS " + SqlName(name));
     columns_.push_back({name, type});
   }
@@ -321,6 +329,27 @@ Result<int64_t> Selection::Count(pg::Connection& connection, const std::string& 
                                  std::stop_token stop) {
   std::string where = condition.empty() ? "" : " WHERE " + condition;
   return TRY(connection.Run("SELECT count(*) FROM " + From() + where, stop)).Number(0, 0);
+}
+
+Status Selection::LeaveOutGenerated(pg::Connection& connection, std::stop_token stop) {
+  pg::Answer answer =
+      TRY(connection.Run("SELECT attname FROM pg_attribute WHERE attrelid = " + oid_ +
+                             " AND attnum > 0 AND NOT attisdropped AND attgenerated <> ''",
+                         stop));
+  for (int row = 0; row < answer.rows(); ++row) {
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (columns_[i].name != answer.Text(row, 0)) continue;
+      columns_.erase(columns_.begin() + static_cast<std::ptrdiff_t>(i));
+      list_.erase(list_.begin() + static_cast<std::ptrdiff_t>(i));
+      break;
+    }
+  }
+  return Status::Ok();
+}
+
+void Selection::Add(SourceColumn column, const std::string& expression) {
+  list_.push_back(expression + " AS " + SqlName(column.name));
+  columns_.push_back(std::move(column));
 }
 
 std::string Selection::Select(const std::string& condition, const std::string& more) const {

@@ -41,6 +41,10 @@ class Selection {
                         std::stop_token stop);
   // SELECT … of these rows; `more` is another condition, or "".
   std::string Select(const std::string& condition, const std::string& more) const;
+  // Changes do not tell the values of generated columns.
+  Status LeaveOutGenerated(pg::Connection& connection, std::stop_token stop);
+  // From now on a column more, of this expression.
+  void Add(SourceColumn column, const std::string& expression);
 
  private:
   explicit Selection(const SourceConfig& config) : config_(&config) {}

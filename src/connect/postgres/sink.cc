@@ -146,12 +146,13 @@ class PostgresSink final : public Sink {
   Result<WriteCount> WriteAll(Session& session, const Sql& rows, std::stop_token stop) {
     TRY(Begin(stop));
     TRY(ShapeRows());
-    plan_ = TRY(PlanWrite({.table = table_,
-                           .rows = shape_,
-                           .contract = config_.contract,
-                           .mode = Merges() ? Mode::kMerge : mode(),
-                           .key = config_.key,
-                           .nulls = !config_.delete_when.empty() || !config_.truncate_when.empty()}));
+    plan_ =
+        TRY(PlanWrite({.table = table_,
+                       .rows = shape_,
+                       .contract = config_.contract,
+                       .mode = Merges() ? Mode::kMerge : mode(),
+                       .key = config_.key,
+                       .nulls = !config_.delete_when.empty() || !config_.truncate_when.empty()}));
     if (mode() == Mode::kReplace && table_.exists)
       TRY(connection_->Run("DELETE FROM " + table_.name.Quoted(), stop));
     TRY(ChangeTable(stop));
@@ -221,7 +222,8 @@ class PostgresSink final : public Sink {
     return Join(list, ", ");
   }
 
-  // Two tasks that make the same table wait for each other: the catalog would make one of them fail.
+  // Two tasks that make the same table wait for each other: the catalog would make one of them
+  // fail.
   Status ChangeTable(std::stop_token stop) {
     if (plan_.statements.empty()) return Status::Ok();
     if (!table_.exists) {

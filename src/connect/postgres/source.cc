@@ -189,6 +189,7 @@ class PostgresSource final : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> MakeSource(const SourceConfig& config, ConnectContext& context) {
+  if (config.cdc) return MakeCdcSource(config, context);
   TRY(DeclaredColumns(config));
   return std::unique_ptr<Source>(std::make_unique<PostgresSource>(config, context.task));
 }

@@ -65,7 +65,8 @@ struct PlanRequest {
   Contract contract = Contract::kEvolve;
   Mode mode = Mode::kAppend;
   std::vector<std::string> key;
-  bool nulls = false;  // rows that only tell what goes lack values: the table itself refuses others'
+  bool nulls =
+      false;  // rows that only tell what goes lack values: the table itself refuses others'
 };
 
 // kInvalid names every difference that the contract does not allow.
