@@ -13,7 +13,6 @@ from cassandra_server import Cassandra  # noqa: E402
 from kafka_server import Kafka  # noqa: E402
 from postgres import PostgresServer  # noqa: E402
 from registry_server import Registry  # noqa: E402
-from server import jars, java_17  # noqa: E402
 
 
 class World:
@@ -82,11 +81,10 @@ class World:
         return int(self.postgres_rows(sql)[0][0])
 
     def make_topic(self, topic, partitions):
-        """By Kafka's own tool."""
-        words = [java_17(), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars('kafka')}/*",
-                 "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.kafka.address, "--create", "--topic",
-                 topic, "--partitions", str(partitions)]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        from kafka.admin import KafkaAdminClient, NewTopic
+        admin = KafkaAdminClient(bootstrap_servers=self.kafka.address)
+        admin.create_topics([NewTopic(topic, partitions, 1)])
+        admin.close()
 
     def cassandra_rows(self, cql):
         if self.session is None:
