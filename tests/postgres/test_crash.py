@@ -8,7 +8,7 @@ import time
 import world
 from world import Failure, Writers, must, same
 
-RETRIES = "    retry: {attempts: 30, delay: 200ms, backoff: constant}\n"
+RETRIES = "    retry: {attempts: 100, delay: 300ms, backoff: constant}\n"
 SOURCES = {
     "cursor": "{postgres: {connection: db, table: src, cursor: id}}",
     "changed": "{postgres: {connection: db, table: src, cursor: at, lookback: 1 hour}}",
@@ -105,6 +105,9 @@ class Pair:
         self.add()
         self.settle("the first run")
         for name, hits in sorted(self.points().items()):
+            commits = any(word in name for word in ("ommit", "write.after"))
+            if not (world.LONG or commits or (self.source, self.target) == ("cdc", "postgres_mirror")):
+                continue
             for hit in sorted({1, hits} if world.LONG else {1}):
                 self.add()
                 killed = self.here.run(MILLRACE_FAILPOINT=f"{name}@{hit}=kill")

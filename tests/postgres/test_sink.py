@@ -255,7 +255,7 @@ def test_stopped_in_the_middle(here):
 def test_the_server_crashes_in_the_middle(here):
     here.task('{file: "data/*.csv"}', to(here, mode="append"),
               sql="SELECT id, range AS n FROM input, range(3000000)",
-              more="    retry: {attempts: 20, delay: 300ms, backoff: constant}\n")
+              more="    retry: {attempts: 100, delay: 300ms, backoff: constant}\n")
     here.csv("data/0.csv", "id,v", "1,a")
     process = here.start("run", "pipeline.yml")
     time.sleep(0.8)

@@ -242,7 +242,7 @@ def test_stopped_while_it_reads(here):
 def test_the_server_crashes_while_it_reads(here):
     here.psql("CREATE TABLE t AS SELECT g AS id, repeat('x', 100) AS v FROM generate_series(1, 1000000) g")
     here.task("{postgres: {connection: db, table: t}}", "{table: bronze.t}",
-              more="    retry: {attempts: 20, delay: 300ms, backoff: constant}\n")
+              more="    retry: {attempts: 100, delay: 300ms, backoff: constant}\n")
     process = here.start("run", "pipeline.yml")
     time.sleep(0.5)
     here.server.stop("immediate")

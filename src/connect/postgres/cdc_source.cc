@@ -239,8 +239,8 @@ class CdcSource final : public Source {
                          " does not exist any more: what changed since the "
                          "last commit is not known",
                      kReadAnew);
-    auto noted =
-        nlohmann::json::parse(state_->Read(slot_).ok() ? *state_->Read(slot_) : "", nullptr, false);
+    Result<std::string> note = state_->Read(slot_);
+    auto noted = nlohmann::json::parse(note.ok() ? *note : "", nullptr, false);
     bool ours = noted.is_object() && noted.value("slot", "") == from.born;
     advanced_ = ours ? ParseLsn(noted.value("advanced", "0/0")) : 0;
     if (slot.confirmed <= std::max(from.commit, advanced_) + 1) return Status::Ok();

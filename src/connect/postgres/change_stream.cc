@@ -22,7 +22,7 @@ constexpr Micros kLook = milliseconds(100);
 Result<std::unique_ptr<ChangeStream>> ChangeStream::Open(const StreamOptions& options, Clock& clock,
                                                          std::stop_token stop) {
   std::unique_ptr<ChangeStream> stream(new ChangeStream(options, clock));
-  stream->confirmed_ = stream->reached_ = stream->ended_ = options.after;
+  stream->confirmed_ = stream->ended_ = options.after;
   pg::Options server = options.server;
   server.replication = true;
   stream->connection_ = TRY(pg::Connection::Open(server, stop));
@@ -62,7 +62,10 @@ Result<bool> ChangeStream::Pull(Micros wait, std::stop_token stop) {
   std::string_view raw = TRY(connection_->ReceiveUntil(wait, stop));
   if (raw.empty()) return false;
   WalData data = TRY(ParseWalData(raw));
-  reached_ = std::max(reached_, data.end);
+  if (data.message.empty()) {
+    told_ = data.end;
+    asked_ = false;
+  }
   if (data.wants_reply) TRY(Tell(false, stop));
   if (!data.message.empty()) TRY(Keep(data.message));
   return true;
@@ -100,25 +103,33 @@ Status ChangeStream::Keep(std::string_view message) {
   return Status::Ok();
 }
 
+// One question at a time: the answer tells how far the server was when it gave it.
+Status ChangeStream::Ask(std::stop_token stop) {
+  if (asked_) return Status::Ok();
+  asked_ = true;
+  return Tell(true, stop);
+}
+
 Status ChangeStream::Fetch(Lsn target, std::stop_token stop) {
   int without_news = 0;
   Time heard = clock_.Now();
-  TRY(Tell(true, stop));
-  while (reached_ < target && bytes_ < options_.buffer_bytes) {
-    Lsn before = reached_;
+  while (told_ < target && bytes_ < options_.buffer_bytes) {
+    TRY(Ask(stop));
+    Lsn before = told_;
     size_t items = items_.size();
     bool came = TRY(Pull(kPatience, stop));
     if (came) heard = clock_.Now();
-    if (came && (reached_ > before || items_.size() > items)) {
+    if (clock_.Now() - heard > options_.server.read_timeout)
+      return {Code::kUnavailable, connection_->place() + " does not answer on replication"};
+    if (!came || asked_) continue;
+    if (told_ > before || items_.size() > items) {
       without_news = 0;
       continue;
     }
-    if (!came && clock_.Now() - heard > options_.server.read_timeout)
-      return {Code::kUnavailable, connection_->place() + " does not answer on replication"};
-    // The log may be flushed up to the middle of a record, where nobody can be.
-    if (came && ++without_news > kQuestions) break;
-    if (came) TRY(clock_.Sleep(kPause, stop));
-    TRY(Tell(true, stop));
+    // The log may be flushed up to the middle of a record, where nobody can be. What comes before
+    // our place is read by the server once more, in silence.
+    if (told_ >= options_.after && ++without_news > kQuestions) break;
+    TRY(clock_.Sleep(kPause, stop));
   }
   return Status::Ok();
 }
@@ -141,16 +152,13 @@ bool ChangeStream::IsPast(Lsn end) const {
 }
 
 Result<std::optional<StreamItem>> ChangeStream::Take(Lsn end, std::stop_token stop) {
-  int without_news = 0;
   Time heard = clock_.Now();
-  while (items_.empty() && !IsPast(end)) {
-    bool came = TRY(Pull(kPatience, stop));
-    if (came) heard = clock_.Now();
-    if (!items_.empty()) break;
-    if (reached_ > end && came && ++without_news > kQuestions) break;
+  // Whoever has sent what comes after `end` has sent all before it.
+  while (items_.empty() && !IsPast(end) && told_ <= end) {
+    TRY(Ask(stop));
+    if (TRY(Pull(kPatience, stop))) heard = clock_.Now();
     if (clock_.Now() - heard > options_.server.read_timeout)
       return Status(Code::kUnavailable, connection_->place() + " does not answer on replication");
-    if (!came) TRY(Tell(true, stop));
   }
   if (items_.empty() || items_.front().commit > end) return Passed(end);
   StreamItem item = std::move(items_.front());

@@ -50,8 +50,8 @@ class ChangeStream {
   // The server may forget what was committed up to here.
   Status Confirm(Lsn commit);
 
-  // All commits up to here were fetched, or have no changes of the table.
-  Lsn reached() const { return reached_; }
+  // What was committed before was fetched, or has no changes of the table.
+  Lsn reached() const { return told_; }
   // Nothing is fetched and not taken.
   bool empty() const { return transactions_.empty(); }
   const std::deque<StreamItem>& items() const { return items_; }
@@ -67,6 +67,7 @@ class ChangeStream {
   Result<bool> Pull(Micros wait, std::stop_token stop);
   Status Keep(std::string_view message);
   Status Tell(bool wants_reply, std::stop_token stop);
+  Status Ask(std::stop_token stop);
   bool IsPast(Lsn end) const;
   Result<std::optional<StreamItem>> Passed(Lsn end);
 
@@ -76,8 +77,10 @@ class ChangeStream {
   std::deque<Transaction> transactions_;  // with changes that are not all taken
   std::deque<StreamItem> items_;
   int64_t bytes_ = 0;  // of items_
-  Lsn reached_ = 0, ended_ = 0, confirmed_ = 0;
-  Lsn passed_ = 0;  // the last commit whose changes were all taken
+  Lsn ended_ = 0, confirmed_ = 0;
+  Lsn told_ = 0;        // where the server said it was
+  bool asked_ = false;  // and has not answered
+  Lsn passed_ = 0;      // the last commit whose changes were all taken
 };
 
 }  // namespace millrace::postgres
