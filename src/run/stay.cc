@@ -64,7 +64,9 @@ struct Timer {
   std::string schedule;  // "": once, at the start
   std::optional<Cron> cron;
   std::vector<std::string> tasks;
-  std::vector<TableName> waits_for;  // tables of continuous tasks that are not there yet
+  std::vector<std::string> ready = {};  // of the tasks: those whose tables are there
+  bool complete = false;                // all of them are
+  Time looked = {};
   std::optional<Time> due, before;
   std::atomic<bool> busy = false;
   std::jthread run = {};
@@ -178,38 +180,45 @@ class Generation {
           timer->due = std::max(timer->cron->Next(*timer->before).value_or(Time::max()),
                                 state_.Now());
       }
-      timer->waits_for = TRY(MissingTables(timer->tasks));
       timers_.push_back(std::move(timer));
     }
     return Status::Ok();
   }
 
-  // What continuous tasks write and these tasks read, as far as nothing was written yet.
-  Result<std::vector<TableName>> MissingTables(const std::vector<std::string>& keys) {
-    std::set<std::string> streamed;
+  // The tasks that can run: not those that read what continuous tasks write and nothing was written
+  // to yet, nor those after them.
+  Result<std::vector<std::string>> WithTables(const std::vector<std::string>& keys) {
+    std::set<std::string> streamed, wait;
     for (const Task& task : pipeline_.tasks) {
       if (task.trigger.continuous) streamed.insert(task.writes.begin(), task.writes.end());
     }
-    std::vector<TableName> missing;
-    for (const std::string& key : keys) {
-      for (const std::string& table : pipeline_.Find(key)->reads) {
+    std::vector<std::string> ready;
+    for (const Task& task : pipeline_.tasks) {  // each comes after its upstream
+      if (std::find(keys.begin(), keys.end(), task.key) == keys.end()) continue;
+      bool waits = std::any_of(task.upstream.begin(), task.upstream.end(),
+                               [&](const std::string& key) { return wait.contains(key); });
+      for (const std::string& table : task.reads) {
         Result<TableName> name = ParseTableName(table);
-        if (!name.ok() || !streamed.contains(table)) continue;
-        if (!TRY(state_.context.lake.Open(*name)->Exists())) missing.push_back(*name);
+        if (waits || !name.ok() || !streamed.contains(table)) continue;
+        waits = !TRY(state_.context.lake.Open(*name)->Exists());
       }
+      if (waits)
+        wait.insert(task.key);
+      else
+        ready.push_back(task.key);
     }
-    return missing;
+    return ready;
   }
 
+  // With a second between two looks at the tables of a lake, which may be elsewhere.
   bool Waits(Timer& timer) {
-    if (timer.waits_for.empty()) return false;
-    if (state_.Now() < looked_ + kTableLook) return true;
-    looked_ = state_.Now();
-    std::erase_if(timer.waits_for, [&](const TableName& name) {
-      Result<bool> exists = state_.context.lake.Open(name)->Exists();
-      return exists.ok() && *exists;
-    });
-    return !timer.waits_for.empty();
+    if (timer.complete) return false;
+    if (state_.Now() < timer.looked + kTableLook) return true;
+    timer.looked = state_.Now();
+    Result<std::vector<std::string>> ready = WithTables(timer.tasks);
+    timer.ready = ready.ok() ? *ready : timer.tasks;
+    timer.complete = timer.ready.size() == timer.tasks.size();
+    return timer.ready.empty();
   }
 
   Result<std::optional<Time>> LastRun(const std::string& task) {
@@ -231,7 +240,7 @@ class Generation {
       timer->due = timer->cron ? timer->cron->Next(state_.Now()) : std::nullopt;
       timer->busy = true;
       timer->run = std::jthread([this, record, &timer = *timer] {
-        RunScheduled(record, timer.tasks);
+        RunScheduled(record, timer.complete ? timer.tasks : timer.ready);
         timer.busy = false;
       });
     }
@@ -302,7 +311,6 @@ class Generation {
   std::mutex mutex_;  // over outcome_
   Runner::Outcome outcome_;  // of the first run, or the last that failed
   std::atomic<bool> streaming_ = false;
-  Time looked_;  // for tables that are waited for
   std::vector<std::unique_ptr<Timer>> timers_;
   Time cared_;  // when its tables were looked after
   std::jthread streams_, care_;
