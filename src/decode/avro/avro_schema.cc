@@ -52,7 +52,7 @@ bool IsTooDeep(std::string_view json) {
       ++i;
     else if (c == '"')
       quoted = !quoted;
-    else if (!quoted && (c == '{' || c == '[') && ++depth > kDeepest)
+    else if (!quoted && (c == '{' || c == '[') && ++depth > kDeepestJson)
       return true;
     else if (!quoted && (c == '}' || c == ']'))
       --depth;
