@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status.h"
 #include "config/diagnostics.h"
 #include "config/spec_info.h"
 #include "config/spec_read.h"
@@ -109,7 +110,14 @@ class Spec {
   // A rule across fields; told at the component's place.
   Spec& Require(std::function<bool(const Config&)> holds, std::string otherwise,
                 std::string hint = "") {
-    rules_.push_back({std::move(holds), std::move(otherwise), std::move(hint)});
+    return Check([holds = std::move(holds), otherwise = std::move(otherwise),
+                  hint = std::move(hint)](const Config& config) {
+      return holds(config) ? Status::Ok() : Invalid(otherwise, hint);
+    });
+  }
+  // The same, in the words of the rule.
+  Spec& Check(std::function<Status(const Config&)> rule) {
+    rules_.push_back(std::move(rule));
     return *this;
   }
 
@@ -123,9 +131,10 @@ class Spec {
         },
         diagnostics);
     if (!ok) return std::nullopt;
-    for (const Rule& rule : rules_) {
-      if (rule.holds(config)) continue;
-      diagnostics.Error(node.place, info_->name + ": " + rule.otherwise, rule.hint);
+    for (const auto& rule : rules_) {
+      Status status = rule(config);
+      if (status.ok()) continue;
+      diagnostics.Error(node.place, info_->name + ": " + status.message(), status.hint());
       ok = false;
     }
     if (!ok) return std::nullopt;
@@ -136,10 +145,6 @@ class Spec {
 
  private:
   using Reader = std::function<bool(const YamlNode&, Config&, Diagnostics&)>;
-  struct Rule {
-    std::function<bool(const Config&)> holds;
-    std::string otherwise, hint;
-  };
 
   Spec& Add(FieldInfo field, Reader reader) {
     info_->fields.push_back(std::move(field));
@@ -149,7 +154,7 @@ class Spec {
 
   std::shared_ptr<SpecInfo> info_;
   std::vector<Reader> readers_;
-  std::vector<Rule> rules_;
+  std::vector<std::function<Status(const Config&)>> rules_;
 };
 
 }  // namespace millrace

@@ -1,4 +1,5 @@
 #include "connect/file/file.h"
+#include "connect/kafka/kafka.h"
 #include "connect/landing/landing.h"
 #include "connect/registry.h"
 #include "connect/rest/rest.h"
@@ -9,6 +10,7 @@ namespace millrace {
 
 void RegisterAll(Registry& registry) {
   file::Register(registry);
+  kafka::Register(registry);
   landing::Register(registry);
   rest::Register(registry);
   s3::Register(registry);

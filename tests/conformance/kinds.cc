@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "conformance/api_server.h"
+#include "conformance/kafka_world.h"
 #include "conformance/s3_world.h"
 #include "conformance/suite.h"
 
@@ -101,6 +102,21 @@ std::function<std::string(World&)> ReadBucket(const std::string& glob) {
     return "SELECT * FROM read_parquet(" + SqlLiteral(S3Bucket(world.folder()) + "/" + glob) +
            ", union_by_name := true)";
   };
+}
+
+std::string KafkaSource(const std::string& topic) {
+  return "{topic: \"" + topic + "\", columns: {id: BIGINT, v: VARCHAR}, " + KafkaFields() + "}";
+}
+
+SinkKind KafkaSink(const std::string& label, const std::string& delivery) {
+  return {.label = label,
+          .connector = "kafka",
+          .config = "{topic: \"@WORLD@\", key: id, create_topic: {partitions: 2}, delivery: " +
+                    delivery + ", " + KafkaFields() + "}",
+          .read = ReadTopic,
+          .spoil = SpoilTopic,
+          .lake = LakeBesideKafka,
+          .fixed_shape = true};
 }
 
 SinkKind S3Sink(const std::string& label, const std::string& path, const std::string& glob,
@@ -199,6 +215,13 @@ std::vector<SourceKind> SourceKinds() {
        .config = "\"data/*.parquet\"",
        .missing_config = missing,
        .add = AddFile(".parquet", "parquet")},
+      {.label = "kafka",
+       .connector = "kafka",
+       .config = KafkaSource("@WORLD@"),
+       .missing_config = KafkaSource("missing"),
+       .add = SendRows,
+       .lake = LakeBesideKafka,
+       .fixed_shape = true},
       {.label = "landing",
        .connector = "landing",
        .config = "in/*.parquet",
@@ -234,6 +257,7 @@ std::vector<SinkKind> SinkKinds() {
   return {
       FileSink("file_a_commit", "{path: out/, format: parquet}", "out/*.parquet", false),
       FileSink("file_replaced", "out/rows.parquet", "out/rows.parquet", true),
+      KafkaSink("kafka_exactly_once", "exactly_once"),
       {.label = "landing",
        .connector = "landing",
        .config = "in",

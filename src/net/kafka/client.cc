@@ -50,10 +50,13 @@ Result<kafka::Metadata> MetadataOf(Core& core, const std::string& topic, const s
 KafkaClient::KafkaClient(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 KafkaClient::~KafkaClient() = default;
 
-Result<std::unique_ptr<KafkaClient>> KafkaClient::Open(const KafkaOptions& options, Log log) {
+Result<std::unique_ptr<KafkaClient>> KafkaClient::Open(const KafkaOptions& options,
+                                                       KafkaIsolation see, Log log) {
   // A consumer: as a producer it would make topics by asking for them.
-  auto core = TRY(Core::Open(kafka::Kind::kConsumer, options,
-                             {{"allow.auto.create.topics", "false"}}, std::move(log)));
+  const char* isolation = see.committed_only ? "read_committed" : "read_uncommitted";
+  auto core = TRY(Core::Open(
+      kafka::Kind::kConsumer, options,
+      {{"allow.auto.create.topics", "false"}, {"isolation.level", isolation}}, std::move(log)));
   return std::unique_ptr<KafkaClient>(new KafkaClient(std::move(core)));
 }
 

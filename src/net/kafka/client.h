@@ -38,6 +38,10 @@ struct KafkaGroupOffset {
   std::string metadata;
 };
 
+struct KafkaIsolation {
+  bool committed_only = true;  // read_committed: the end is before transactions that are open
+};
+
 struct KafkaNewTopic {
   std::string name;
   int partitions = 1;
@@ -58,7 +62,8 @@ class KafkaClient {
   KafkaClient& operator=(const KafkaClient&) = delete;
 
   // A client to ask with only.
-  static Result<std::unique_ptr<KafkaClient>> Open(const KafkaOptions& options, Log log);
+  static Result<std::unique_ptr<KafkaClient>> Open(const KafkaOptions& options, KafkaIsolation see,
+                                                   Log log);
 
   const KafkaOptions& options() const;
   std::string brokers() const;  // for messages

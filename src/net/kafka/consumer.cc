@@ -58,7 +58,6 @@ struct KafkaConsumer::State {
   kafka::Queue group_answers;
   KafkaOffsets told;    // to the group
   int unanswered = 0;
-  int64_t memory_limit = 0;
 };
 
 KafkaConsumer::KafkaConsumer(std::unique_ptr<kafka::Core> core)
@@ -67,7 +66,7 @@ KafkaConsumer::KafkaConsumer(std::unique_ptr<kafka::Core> core)
 Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(const KafkaOptions& options,
                                                            const KafkaReading& reading, Log log) {
   auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(reading.fetch_wait);
-  std::string kilobytes = std::to_string(std::max(reading.memory_limit, kLeastAhead) >> 10);
+  std::string kilobytes = std::to_string(std::max(reading.memory_each, kLeastAhead) >> 10);
   kafka::Properties properties = {
       {"group.id", reading.group},
       {"enable.auto.commit", "false"},
@@ -77,7 +76,7 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(const KafkaOptions& o
       {"enable.partition.eof", "true"},
       {"isolation.level", reading.committed_only ? "read_committed" : "read_uncommitted"},
       {"fetch.wait.max.ms", std::to_string(wait.count())},
-      // Separate queues: the limit counts for each, see Assign.
+      // Partitions have queues of their own: the limit counts for each.
       {"queued.max.messages.kbytes", kilobytes},
       {"queued.min.messages", "100000"},
   };
@@ -85,7 +84,6 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(const KafkaOptions& o
       kafka::Core::Open(kafka::Kind::kConsumer, options, properties, std::move(log)));
   std::unique_ptr<KafkaConsumer> consumer(new KafkaConsumer(std::move(core)));
   consumer->state_->group_answers.reset(rd_kafka_queue_new(consumer->core().handle));
-  consumer->state_->memory_limit = reading.memory_limit;
   return consumer;
 }
 

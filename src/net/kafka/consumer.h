@@ -32,10 +32,9 @@ using TakeHeader =
     std::function<void(std::string_view name, std::optional<std::string_view> value)>;
 void ForEachHeader(const KafkaRecord& record, const TakeHeader& take);
 
-struct KafkaReading {
+struct KafkaReading : KafkaIsolation {
   std::string group;
-  bool committed_only = true;                 // isolation: read_committed
-  int64_t memory_limit = int64_t{64} << 20;   // bytes fetched ahead, all partitions together
+  int64_t memory_each = int64_t{16} << 20;    // bytes fetched ahead, of one partition; 1 MB at least
   Micros fetch_wait{std::chrono::milliseconds(50)};  // how long a broker waits for new records
 };
 

@@ -13,6 +13,8 @@ namespace millrace {
 
 namespace {
 
+constexpr Micros kLastWords = std::chrono::seconds(1);
+
 std::string Millis(Micros time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
 }
@@ -24,6 +26,7 @@ struct KafkaProducer::State {
   KafkaWriting writing;
   kafka::TopicHandle handle;
   std::vector<rd_kafka_vu_t> arguments;  // of one record, kept for the next
+  bool in_transaction = false;
 };
 
 KafkaProducer::KafkaProducer(std::unique_ptr<kafka::Core> core, std::unique_ptr<State> state)
@@ -59,6 +62,8 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Open(const KafkaOptions& o
 }
 
 KafkaProducer::~KafkaProducer() {
+  // Or readers of committed records wait behind it until the brokers give it up.
+  if (state_->in_transaction) (void)AbortWithin(kLastWords, {});
   // What is still on its way is not wanted: nobody committed it.
   rd_kafka_purge(core().handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
@@ -165,9 +170,11 @@ Status KafkaProducer::Fence(std::stop_token stop) {
 }
 
 Status KafkaProducer::Begin(std::stop_token stop) {
-  return Transact(
+  Status begun = Transact(
       "beginning a transaction", core().options.timeout,
       [&](int) { return rd_kafka_begin_transaction(core().handle); }, stop);
+  state_->in_transaction = begun.ok();
+  return begun;
 }
 
 Status KafkaProducer::AddGroupOffset(const std::string& group, int partition,
@@ -191,17 +198,24 @@ Status KafkaProducer::AddGroupOffset(const std::string& group, int partition,
 }
 
 Status KafkaProducer::Commit(std::stop_token stop) {
-  return Transact(
+  Status committed = Transact(
       "committing the transaction", state_->writing.transaction_timeout,
       [&](int millis) { return rd_kafka_commit_transaction(core().handle, millis); }, stop);
+  if (committed.ok()) state_->in_transaction = false;
+  return committed;
 }
 
 Status KafkaProducer::Abort(std::stop_token stop) {
+  return AbortWithin(core().options.timeout, stop);
+}
+
+Status KafkaProducer::AbortWithin(Micros limit, std::stop_token stop) {
   (void)core().TakeDeliveryFailure();
   Status aborted = Transact(
-      "aborting the transaction", core().options.timeout,
+      "aborting the transaction", limit,
       [&](int millis) { return rd_kafka_abort_transaction(core().handle, millis); }, stop);
   (void)core().TakeDeliveryFailure();  // what was purged was not to be delivered
+  if (aborted.ok()) state_->in_transaction = false;
   return aborted;
 }
 

@@ -55,13 +55,15 @@ class KafkaProducer : public KafkaClient {
   // Becomes what `group` has committed, with the transaction.
   Status AddGroupOffset(const std::string& group, int partition, const KafkaGroupOffset& offset,
                         std::stop_token stop);
-  // kUnavailable after a time-out: nobody knows; another producer's Fence finds out.
+  // kUnavailable after a time-out: nobody knows; another producer's Fence finds out. What is not
+  // committed when the producer goes is aborted, where the brokers answer in a second.
   Status Commit(std::stop_token stop);
   Status Abort(std::stop_token stop);
 
  private:
   struct State;
   KafkaProducer(std::unique_ptr<kafka::Core> core, std::unique_ptr<State> state);
+  Status AbortWithin(Micros limit, std::stop_token stop);
   // Repeats what may be repeated; aborts what must be.
   template <class Call>
   Status Transact(const std::string& what, Micros limit, Call call, std::stop_token stop);
