@@ -12,7 +12,8 @@ namespace millrace::avro {
 
 namespace {
 
-constexpr int kDeepest = 64;  // of JSON, and of types in each other
+constexpr int kDeepest = 64;  // types in each other
+constexpr int kDeepestJson = 256;
 constexpr size_t kMostNodes = 50'000;
 
 constexpr std::pair<std::string_view, Kind> kPrimitives[] = {
@@ -51,7 +52,7 @@ bool IsTooDeep(std::string_view json) {
       ++i;
     else if (c == '"')
       quoted = !quoted;
-    else if (!quoted && (c == '{' || c == '[') && ++depth > kDeepest)
+    else if (!quoted && (c == '{' || c == '[') && ++depth > kDeepestJson)
       return true;
     else if (!quoted && (c == '}' || c == ']'))
       --depth;
