@@ -67,13 +67,13 @@ class Bench:
         self.parquet, self.lines = f"{self.folder}/files/rows.parquet", text
 
     def ours(self, number):
-        folder = self.project(f"ours{number}", f"SELECT {COLUMNS} FROM read_parquet('{self.parquet}')", f"ours{number}")
+        folder = self.project(f"ours{number + 1}", f"SELECT {COLUMNS} FROM read_parquet('{self.parquet}')", f"ours{number + 1}")
         _, seconds, cpu = self.call([self.millrace, "run", "pipeline.yml"], folder)
         self.note("millrace", seconds, cpu)
 
     def theirs(self, number):
-        table = f"bench.theirs{number}"
-        folder = self.project(f"make{number}", f"SELECT {COLUMNS} FROM read_parquet('{self.parquet}') LIMIT 1", f"theirs{number}")
+        table = f"bench.theirs{number + 1}"
+        folder = self.project(f"make{number + 1}", f"SELECT {COLUMNS} FROM read_parquet('{self.parquet}') LIMIT 1", f"theirs{number + 1}")
         self.call([self.millrace, "run", "pipeline.yml"], folder)   # makes the table
         out, _, _ = self.call([self.floor, f"127.0.0.1:{self.server.port}", table, self.lines,
                                str(self.options.in_flight)], self.folder)
@@ -85,6 +85,10 @@ class Bench:
     def note(self, who, seconds, cpu):
         self.figures[who].append((seconds, cpu))
         print(f"  {who}: {seconds:.2f} s, {self.options.rows / seconds:,.0f} rows/s, CPU {cpu:.2f} s", file=sys.stderr, flush=True)
+
+    def forget(self):
+        for figures in self.figures.values():
+            figures.clear()
 
     def tell(self):
         median = {who: tuple(statistics.median(each) for each in zip(*figures)) for who, figures in self.figures.items()}
@@ -115,10 +119,12 @@ def main():
         with Cassandra(f"{folder}/server", heap_megabytes=1024) as server:
             bench = Bench(options, folder, server)
             bench.prepare(floor)
-            for number in range(options.rounds):
+            for number in range(-1, options.rounds):   # the first warms the server up
                 turns = [bench.ours, bench.theirs] if number % 2 == 0 else [bench.theirs, bench.ours]
                 for turn in turns:
                     turn(number)
+                if number < 0:
+                    bench.forget()
             bench.tell()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,7 @@ constexpr const char* kTableHint = "write it like shop.orders, or give the conne
 Spec<TlsConfig> TlsSpec() {
   return Spec<TlsConfig>("tls", "TLS to the servers.")
       .Field("ca_file", &TlsConfig::ca_file,
-             "Authorities (PEM) instead of the system's; relative to the project's folder.")
+             "Authorities (PEM) instead of the system's; relative to the pipeline's folder.")
       .Field("cert_file", &TlsConfig::cert_file, "Certificate of this client (PEM), where it is "
                                                  "asked for.")
       .Field("key_file", &TlsConfig::key_file, "Its key (PEM).")
