@@ -121,8 +121,8 @@ Result<std::optional<KafkaGroupOffset>> KafkaClient::GroupOffset(const std::stri
                                                                  const std::string& topic,
                                                                  int partition, bool stable,
                                                                  std::stop_token stop) {
-  // By a consumer of the group that joins nothing. The admin request for the same crashes librdkafka
-  // 2.0.2 when the broker's coordinator has just started.
+  // By a consumer of the group that joins nothing. The admin request for the same crashes
+  // librdkafka 2.0.2 when the broker's coordinator has just started.
   auto member = TRY(kafka::Core::Open(
       kafka::Kind::kConsumer, core_->options,
       {{"group.id", group},
@@ -184,7 +184,7 @@ Status KafkaClient::SetGroupOffset(const std::string& group, const std::string& 
   return failure;
 }
 
-Status KafkaClient::CreateTopic(const KafkaNewTopic& topic, std::stop_token stop) {
+Status KafkaClient::CreateTopic(const KafkaTopicWish& topic, std::stop_token stop) {
   const std::string what = "making topic " + topic.name;
   std::array<char, 512> why{};
   std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> wanted(

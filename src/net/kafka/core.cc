@@ -162,7 +162,8 @@ Status Core::Ask(const std::string& what, const std::function<int(int)>& ask,
   auto deadline = steady_clock::now() + options.timeout;
   while (true) {
     if (stop.stop_requested()) return Canceled();
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
+    auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
     int error = ask(std::clamp<int>(static_cast<int>(left.count()), 1, kSliceMillis));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       std::lock_guard lock(mutex_);
