@@ -3,7 +3,8 @@
 //
 // All calls block, and return within one second of a stop. Codes: kUnavailable nobody answers in
 // time, or asks for patience; kNotFound no such topic; kConflict another producer took over;
-// kInvalid the configuration is wrong or something is denied. Messages name the cluster, never a secret.
+// kInvalid the configuration is wrong or something is denied. Messages name the cluster, never a
+// secret.
 // What librdkafka logs goes to the log that was given, from its threads.
 #pragma once
 
