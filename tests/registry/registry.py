@@ -263,7 +263,7 @@ def faults(registry):
 def it_comes_back(registry):
     records = write(registry, {"id": "BIGINT"}, [{"id": 1}], "back").records()
     registry.stop()
-    patient = {"url": registry.url, "attempts": 100, "max_delay": "500ms"}
+    patient = {"url": registry.url, "attempts": 100, "max_delay": "2s"}
     given = struct.pack("<I", len(records[0])) + records[0]
     reader = subprocess.Popen([DRIVER, "read", config(patient, "back")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
