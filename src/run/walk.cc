@@ -455,8 +455,9 @@ Status Walk::Commit(WalkOutput& output, const Interval& interval, std::stop_toke
 
 Status Walk::CommitRejects(const Interval& interval, std::stop_token stop) {
   for (WalkOutput& output : rejects) {
-    bool append = !output.target->traits.replaces;
-    if (!output.nothing || !append || outputs.empty()) TRY(Commit(output, interval, stop));
+    // A stream would write an empty commit with each batch.
+    bool leave_out = run.streams != nullptr && output.nothing && output.last && !outputs.empty();
+    if (!leave_out) TRY(Commit(output, interval, stop));
   }
   return Status::Ok();
 }

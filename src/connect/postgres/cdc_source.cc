@@ -92,6 +92,8 @@ class CdcSource final : public Source {
     if (range.begin == range.end) return Status::Ok();
     TRY(Follow(*begin, stop));
     changes_ = std::make_unique<ChangeRows>(columns_, table_.key);
+    // A stream tells the table's columns once; this range may go on in the middle of it.
+    if (!relation_.empty()) TRY(changes_->Append({.message = relation_}));
     return Status::Ok();
   }
 
@@ -211,6 +213,7 @@ class CdcSource final : public Source {
   Status Follow(const LogPlace& from, std::stop_token stop) {
     if (stream_ && at_ == from.commit) return Status::Ok();
     stream_.reset();
+    relation_.clear();
     if (fresh_.connection) EndSnapshot(stop);
     TRY(CheckSlot(from, stop));
     table_ = TRY(LookAtPublished(*connection_, config_.table, stop));
@@ -277,6 +280,7 @@ class CdcSource final : public Source {
         return last;
       }
       at_ = 0;  // in the middle: no range begins here
+      if ((*item)->message[0] == 'R') relation_ = std::string((*item)->message);
       Status appended = changes_->Append(**item);
       if (!appended.ok()) return Lost(appended);
     }
@@ -296,6 +300,7 @@ class CdcSource final : public Source {
   FreshSlot fresh_;  // its snapshot lasts as long as its connection
   LogPlace born_;
   std::unique_ptr<ChangeStream> stream_;
+  std::string relation_;  // the stream's last Relation message
   Lsn at_ = 0;        // what was taken of the stream; 0: in the middle of a range
   Lsn end_ = 0;       // of the opened range
   Lsn advanced_ = 0;  // what the server was let forget beyond the last commit
