@@ -119,7 +119,7 @@ Status SendRows(World& world, const std::string& rows) {
   TRY(world.session().WriteFile({rows}, path, "ndjson", {}, {}));
   std::ifstream lines(path);
   for (std::string line; std::getline(lines, line);) {
-    KafkaNewRecord record;
+    KafkaRecordToSend record;
     record.value = line;
     TRY(producer->Produce(record, {}));
   }

@@ -67,7 +67,8 @@ Status CheckServer(const ServerConfig& config) {
 
 Status CheckSource(const SourceConfig& config) {
   TRY(CheckServer(config));
-  if (config.brokers.empty()) return Invalid("'brokers' is missing", "name a connection that has it");
+  if (config.brokers.empty())
+    return Invalid("'brokers' is missing", "name a connection that has it");
   if (config.topic.empty() == config.topic_pattern.empty())
     return Invalid("it needs one of 'topic' and 'topic_pattern'");
   if (config.fetch_memory.count < (1 << 20)) return Invalid("'fetch_memory' is less than 1 MB");
@@ -89,7 +90,8 @@ Status CheckSource(const SourceConfig& config) {
 
 Status CheckSink(const SinkConfig& config) {
   TRY(CheckServer(config));
-  if (config.brokers.empty()) return Invalid("'brokers' is missing", "name a connection that has it");
+  if (config.brokers.empty())
+    return Invalid("'brokers' is missing", "name a connection that has it");
   if (!config.transactional_id.empty() && config.delivery != Delivery::kExactlyOnce)
     return Invalid("'transactional_id' is of `delivery: exactly_once` only");
   return CheckRecordWriting(config);

@@ -101,7 +101,9 @@ Result<std::vector<MetadataColumn>> ParseMetadata(const YamlNode& node) {
 }
 
 MetadataBuilder::MetadataBuilder(std::vector<MetadataColumn> columns, KeyFormat key_format)
-    : columns_(std::move(columns)), key_format_(key_format), rows_(SchemaOf(columns_, key_format)) {}
+    : columns_(std::move(columns)),
+      key_format_(key_format),
+      rows_(SchemaOf(columns_, key_format)) {}
 
 Status MetadataBuilder::Add(const std::string& topic, int partition, const KafkaRecord& record) {
   for (size_t i = 0; i < columns_.size(); ++i) {

@@ -73,7 +73,8 @@ KafkaOffsets Limited(const KafkaOffsets& begins, const KafkaOffsets& ends, int64
   std::vector<std::tuple<int64_t, std::string, int>> waiting;  // how many rows, and where
   for (const auto& [topic, partitions] : ends) {
     for (const auto& [partition, end] : partitions)
-      waiting.emplace_back(end - OffsetIn(begins, topic, partition).value_or(end), topic, partition);
+      waiting.emplace_back(end - OffsetIn(begins, topic, partition).value_or(end), topic,
+                           partition);
   }
   std::sort(waiting.begin(), waiting.end());
   KafkaOffsets limited = ends;

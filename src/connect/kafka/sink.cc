@@ -73,7 +73,7 @@ class KafkaSink final : public Sink {
   bool topic_is_there_ = false, in_transaction_ = false, opened_ = false;
   Schema schema_;
   Layout layout_;
-  KafkaNewRecord record_;
+  KafkaRecordToSend record_;
   std::string key_text_;
   int64_t bytes_ = 0;      // since Open
   int64_t committed_ = 0;  // the newest sequence that is known to be there
@@ -182,7 +182,7 @@ Status KafkaSink::Open(const Schema& schema, const WriteIntent& intent, std::sto
     context_.log("warning: topic " + config_.topic + " keeps the records that it has");
   TRY(FindTopic(stop));
   if (!topic_is_there_) {
-    KafkaNewTopic wanted{config_.topic, config_.create_topic->partitions,
+    KafkaTopicToMake wanted{config_.topic, config_.create_topic->partitions,
                          config_.create_topic->replication, config_.create_topic->config};
     TRY(TRY(Client())->CreateTopic(wanted, stop));
     topic_is_there_ = true;

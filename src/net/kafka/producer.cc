@@ -41,7 +41,8 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Open(const KafkaOptions& o
       {"compression.type", writing.compression},
       {"partitioner", writing.partitioner},
       {"linger.ms", Millis(writing.linger)},
-      {"queue.buffering.max.kbytes", std::to_string(std::max<int64_t>(writing.memory_limit >> 10, 1))},
+      {"queue.buffering.max.kbytes",
+       std::to_string(std::max<int64_t>(writing.memory_limit >> 10, 1))},
       {"queue.buffering.max.messages", "1000000"},
       {"delivery.report.only.error", "true"},
   };
@@ -70,7 +71,7 @@ KafkaProducer::~KafkaProducer() {
   state_->handle.reset();
 }
 
-Status KafkaProducer::Produce(const KafkaNewRecord& record, std::stop_token stop) {
+Status KafkaProducer::Produce(const KafkaRecordToSend& record, std::stop_token stop) {
   auto& arguments = state_->arguments;
   arguments.clear();
   auto add = [&arguments](rd_kafka_vtype_t kind) -> auto& {

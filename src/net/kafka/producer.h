@@ -27,7 +27,7 @@ struct KafkaWriting {
   int64_t memory_limit = int64_t{64} << 20;  // bytes of records on their way
 };
 
-struct KafkaNewRecord {
+struct KafkaRecordToSend {
   std::optional<std::string_view> key, value;
   int partition = -1;      // -1: by the partitioner
   int64_t timestamp = 0;   // milliseconds since 1970; 0: now
@@ -44,7 +44,7 @@ class KafkaProducer : public KafkaClient {
   ~KafkaProducer() override;
 
   // Waits for room, and for nothing else.
-  Status Produce(const KafkaNewRecord& record, std::stop_token stop);
+  Status Produce(const KafkaRecordToSend& record, std::stop_token stop);
   // Until all is delivered.
   Status Flush(std::stop_token stop);
 
