@@ -7,8 +7,9 @@ FLIGHTS = examples/flights
 SCHOOL  = examples/assessments
 ASSESSMENTS ?= 400
 STUDENTS    ?= 2000
+SECONDS     ?= 60
 
-.PHONY: all help setup run medallion assessments test test-long bench sanitize coverage clean-machine-test install clean
+.PHONY: all help setup run medallion assessments users test test-long bench sanitize coverage clean-machine-test install clean
 
 all: $(BUILD)/build.ninja  ## builds build/millrace and the tests
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -38,6 +39,11 @@ medallion: $(BUILD)/millrace  ## the same layers in buckets: starts an S3 server
 assessments: $(BUILD)/millrace  ## examples/assessments: a school's results from a REST API (ASSESSMENTS=400 STUDENTS=2000)
 	@tools/run-assessments $(BUILD)/millrace $(SCHOOL) --assessments $(ASSESSMENTS) --students $(STUDENTS)
 
+users: $(BUILD)/millrace  ## examples/users for a minute: an API, PostgreSQL, Kafka, Cassandra, started here (SECONDS=60)
+	@tools/setup test
+	@for jars in kafka registry cassandra; do tools/test-jars $$jars >/dev/null; done
+	@$$(tools/test-python) tools/run-users $(BUILD)/millrace --seconds $(SECONDS)
+
 test:  ## installs, builds, runs all tests in their short form
 	@tools/setup test
 	@tests/services/install
@@ -54,7 +60,10 @@ bench: $(BUILD)/millrace  ## measures, beside floors and peers; results in bench
 	@bench/run.py --millrace $(BUILD)/millrace
 	@bench/rest.py --millrace $(BUILD)/millrace
 	@bench/medallion.py --millrace $(BUILD)/millrace
+	@bench/postgres.py --millrace $(BUILD)/millrace
+	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/decode_driver && $$(tools/test-python) bench/decode.py --build $(BUILD)
 	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/s3_driver && bench/s3.py --build $(BUILD)
+	@bench/cassandra.py --build $(BUILD)
 
 sanitize:  ## unit, golden, conformance and interop tests and the flights under ASan and UBSan (PRESET=tsan: ThreadSanitizer)
 	@tools/setup test

@@ -4,9 +4,11 @@ find_package(OpenSSL REQUIRED)
 find_package(Threads REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CURL REQUIRED)
+find_package(PostgreSQL REQUIRED)  # libpq
 find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(GTest REQUIRED)
+find_package(date REQUIRED)
 
 find_library(YAML_LIBRARY yaml REQUIRED)
 add_library(yaml INTERFACE)
@@ -70,3 +72,16 @@ list(APPEND CMAKE_PREFIX_PATH ${MILLRACE_DEPS}/aws)
 find_package(aws-c-s3 REQUIRED)
 add_library(aws_s3 INTERFACE)
 target_link_libraries(aws_s3 INTERFACE AWS::aws-c-s3)
+
+# The CQL client: ours, in Rust (src/net/cassandra/driver), static; built beside MILLRACE_DEPS once for
+# its sources.
+set(cassandra_driver ${CMAKE_SOURCE_DIR}/src/net/cassandra/driver)
+file(GLOB cassandra_sources CONFIGURE_DEPENDS ${cassandra_driver}/Cargo.* ${cassandra_driver}/src/*.rs)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${cassandra_sources})
+cmake_path(GET MILLRACE_DEPS PARENT_PATH deps_root)
+execute_process(COMMAND ${CMAKE_COMMAND} -E env MILLRACE_DEPS=${deps_root} ${CMAKE_SOURCE_DIR}/tools/cassandra-driver
+                OUTPUT_VARIABLE cassandra_library OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+add_library(cassandra_driver STATIC IMPORTED)
+set_target_properties(cassandra_driver PROPERTIES
+  IMPORTED_LOCATION ${cassandra_library}
+  INTERFACE_LINK_LIBRARIES "OpenSSL::SSL;OpenSSL::Crypto;Threads::Threads;${CMAKE_DL_LIBS};m")

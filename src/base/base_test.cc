@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "base/utf8.h"
 
 namespace millrace {
 namespace {
@@ -89,6 +91,26 @@ TEST(Text, IsNotCutWithinACharacter) {
   EXPECT_EQ(CutText("abcd", 3), "abc…");
   EXPECT_EQ(CutText("aéé", 4), "aé…");
   EXPECT_EQ(CutText("é", 1), "…");
+}
+
+TEST(Utf8, IsTold) {
+  for (std::string text :
+       {"", "abc", "é€😀", "a long enough text of ASCII, é and 😀 in it", "\xed\x9f\xbf"})
+    EXPECT_TRUE(IsUtf8Text(text)) << text;
+  for (std::string bytes :
+       {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf0\x80\x80\xaf",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "12345678\xff", "ab\xe2\x82"})
+    EXPECT_FALSE(IsUtf8Text(bytes)) << Base64(bytes);
+}
+
+TEST(Base64, BothWays) {
+  for (std::string bytes : {std::string(), std::string("\0", 1), std::string("ab"),
+                            std::string("abc"), std::string("\xff\xfe\xfd\xfc")})
+    EXPECT_EQ(FromBase64(Base64(bytes)), bytes);
+  for (const char* wrong : {"a", "ab=", "a===", "ab=c", "====", "ab c", "a-b_"})
+    EXPECT_EQ(FromBase64(wrong), std::nullopt) << wrong;
+  EXPECT_EQ(BytesAsText("né"), "né");
+  EXPECT_EQ(BytesAsText("\xff"), "base64:/w==");
 }
 
 TEST(Hash, IsSha256) {

@@ -25,9 +25,12 @@ Civil Split(Time time) {
 // Reads exactly `digits` digits at the front of `text`.
 bool TakeNumber(std::string_view& text, size_t digits, int& out) {
   if (text.size() < digits) return false;
-  std::string_view number = text.substr(0, digits);
-  if (number.find_first_not_of("0123456789") != number.npos) return false;  // no sign either
-  std::from_chars(number.data(), number.data() + number.size(), out);
+  int number = 0;
+  for (size_t i = 0; i < digits; ++i) {
+    if (text[i] < '0' || text[i] > '9') return false;  // no sign either
+    number = number * 10 + (text[i] - '0');
+  }
+  out = number;
   text.remove_prefix(digits);
   return true;
 }

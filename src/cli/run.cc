@@ -15,9 +15,11 @@ namespace {
 struct RunArguments {
   std::string pipeline, resume, logical_date, engine = "duckdb";
   std::vector<std::string> tasks, params;
-  bool force = false, full_refresh = false, dry_run = false;
+  bool force = false, full_refresh = false, dry_run = false, once = false, stay = false;
   int parallel = 0;
 };
+
+constexpr int kDrainMillis = 5000;
 
 int ExitCodeOfRun(const Runner::Outcome& outcome, const Signals& signals) {
   if (outcome.state == RunState::kSucceeded) return kExitDone;
@@ -25,6 +27,23 @@ int ExitCodeOfRun(const Runner::Outcome& outcome, const Signals& signals) {
   bool data = outcome.status.code() == Code::kInvalid || outcome.status.code() == Code::kNotFound;
   if (outcome.status.ok() || data) return kExitFailed;
   return ExitCodeOf(outcome.status, signals);
+}
+
+// A file with continuous tasks is stayed with, unless the call asks for one go at something.
+Result<bool> Stays(Workspace& workspace, const RunArguments& arguments, const std::string& file,
+                   const RunOptions& options) {
+  bool one_go = arguments.once || !arguments.tasks.empty() || arguments.force ||
+                arguments.full_refresh || !arguments.logical_date.empty();
+  if (arguments.stay && one_go)
+    return Invalid("--stay goes on for ever, and the other options ask for one go");
+  if (arguments.stay) Signals::Allow(kDrainMillis);
+  if (one_go || arguments.stay) return arguments.stay;
+  Diagnostics told_later;
+  auto pipeline = LoadPipeline(workspace.project(), file, workspace.registry(), options.params,
+                               std::nullopt, told_later);
+  bool stays = pipeline && pipeline->AnyContinuous();
+  if (stays) Signals::Allow(kDrainMillis);
+  return stays;
 }
 
 Result<int> RunPipeline(Invocation& invocation, const RunArguments& arguments) {
@@ -36,7 +55,8 @@ Result<int> RunPipeline(Invocation& invocation, const RunArguments& arguments) {
   bool resumes = !arguments.resume.empty();
   bool decided = !arguments.tasks.empty() || !arguments.params.empty() ||
                  !arguments.logical_date.empty() || arguments.force || arguments.full_refresh ||
-                 arguments.dry_run || !arguments.pipeline.empty();
+                 arguments.dry_run || arguments.once || arguments.stay ||
+                 !arguments.pipeline.empty();
   if (resumes && decided) {
     return Invalid("--resume continues a run with the values it had",
                    "give nothing but the run: " + OnRun("run --resume", arguments.resume));
@@ -53,8 +73,11 @@ Result<int> RunPipeline(Invocation& invocation, const RunArguments& arguments) {
                  *TRY(workspace->engine()), *TRY(workspace->store()), *TRY(workspace->lake()),
                  *view});
   view->Watch([&runner] { return runner.Progress(); });
-  Result<Runner::Outcome> outcome = resumes ? runner.Resume(resumed, workspace->stop())
-                                            : runner.Run(file, options, workspace->stop());
+  Result<Runner::Outcome> outcome =
+      resumes ? runner.Resume(resumed, workspace->stop())
+      : TRY(Stays(*workspace, arguments, file, options))
+          ? runner.Stay(file, options, workspace->stop())
+          : runner.Run(file, options, workspace->stop());
   view->Finish();
   if (!outcome.ok()) return outcome.status();
   return ExitCodeOfRun(*outcome, invocation.signals);
@@ -72,6 +95,10 @@ Action DeclareRun(Options& options) {
   options.Flag("--force", &given->force, "Run what did not change, too");
   options.Flag("--full-refresh", &given->full_refresh,
                "Read everything again and replace what was written");
+  options.Flag("--once", &given->once,
+               "Take what is there and end, though tasks are continuous");
+  options.Flag("--stay", &given->stay,
+               "Stay and run each task by its schedule; so it is where a task is continuous");
   options.Value("--resume", "RUN", &given->resume,
                 "Continue a failed, stopped or killed run (an id, or latest)");
   options.Flag("--dry-run", &given->dry_run, "Only show the plan");
@@ -81,10 +108,13 @@ Action DeclareRun(Options& options) {
   options.Choice("--engine", &given->engine, {"duckdb"}, "What runs the SQL");
   options.Note(
       "Tasks whose definition and inputs are what they were at their last commit are skipped.\n"
-      "Ctrl-C stops within a second and leaves a run that --resume continues.");
+      "Ctrl-C stops within a second and leaves a run that --resume continues.\n"
+      "A pipeline with continuous tasks is stayed with: each task runs by its schedule or\n"
+      "continuously until Ctrl-C, which lets the batches at hand end, within five seconds.");
   options.Example("millrace run", "the project's only pipeline");
   options.Example("millrace run flights -t silver_flights --force", "one task, changed or not");
   options.Example("millrace run orders.yml -p day=2026-11-20", "with a parameter");
+  options.Example("millrace run users --once", "what is there now, then end");
   options.Example("millrace run --resume latest", "go on after a failure");
   return [given](Invocation& invocation) { return RunPipeline(invocation, *given); };
 }

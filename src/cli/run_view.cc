@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -19,7 +20,7 @@ class LineView : public RunView {
       : options_(options), terminal_(terminal) {}
 
   void On(const Event& event) override {
-    tally_.Add(event);
+    tallies_[event.run].Add(event);
     std::string at = ShortTime(event.at).substr(11) + "  ";
     switch (event.kind) {
       case Event::Kind::kRunStarted:
@@ -32,8 +33,14 @@ class LineView : public RunView {
       case Event::Kind::kWarning: return Warn(event);
       case Event::Kind::kTaskEnded:
         return Say(at + TaskLine(event, terminal_, 0), event.task_state == TaskState::kFailed);
+      case Event::Kind::kStreamed:
+        return Say(at + "▶ " + (event.task.empty() ? "" : ShortTask(event.task) + "  ") +
+                   event.message + "\n");
       case Event::Kind::kRunEnded:
-        return Say(at + tally_.Summary(event, terminal_), event.run_state == RunState::kFailed);
+        Say(at + tallies_[event.run].Summary(event, terminal_),
+            event.run_state == RunState::kFailed);
+        tallies_.erase(event.run);
+        return;
     }
   }
 
@@ -51,7 +58,7 @@ class LineView : public RunView {
 
   const GlobalOptions& options_;
   Terminal& terminal_;
-  RunTally tally_;
+  std::map<RunId, RunTally> tallies_;  // of the runs under way
 };
 
 class JsonView : public RunView {
@@ -71,7 +78,7 @@ class LiveView : public RunView {
 
   void On(const Event& event) override {
     std::lock_guard lock(mutex_);
-    tally_.Add(event);
+    tallies_[event.run].Add(event);
     name_width_ = std::max(name_width_, std::min(DisplayWidth(ShortTask(event.task)), kNameWidth));
     switch (event.kind) {
       case Event::Kind::kRunStarted:
@@ -85,7 +92,13 @@ class LiveView : public RunView {
                      (event.task.empty() ? "" : ShortTask(event.task) + ": ") + event.message +
                      "\n" + (event.hint.empty() ? "" : "    " + event.hint + "\n"));
       case Event::Kind::kTaskEnded: return Above(TaskLine(event, terminal_, name_width_));
-      case Event::Kind::kRunEnded: return Above("\n" + tally_.Summary(event, terminal_));
+      case Event::Kind::kStreamed:  // of a task, its line shows
+        if (event.task.empty()) Above(event.message + "\n");
+        return;
+      case Event::Kind::kRunEnded:
+        Above("\n" + tallies_[event.run].Summary(event, terminal_));
+        tallies_.erase(event.run);
+        return;
     }
   }
 
@@ -152,7 +165,7 @@ class LiveView : public RunView {
 
   Terminal& terminal_;
   std::mutex mutex_;
-  RunTally tally_;
+  std::map<RunId, RunTally> tallies_;  // of the runs under way
   int name_width_ = 12;
   size_t painted_ = 0;
   std::function<std::vector<TaskProgress>()> progress_;

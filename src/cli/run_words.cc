@@ -21,6 +21,7 @@ std::string_view KindName(Event::Kind kind) {
     case Event::Kind::kTaskStarted: return "task_started";
     case Event::Kind::kTaskRetry: return "task_retry";
     case Event::Kind::kTaskEnded: return "task_ended";
+    case Event::Kind::kStreamed: return "streamed";
     case Event::Kind::kCheckFailed: return "check_failed";
     case Event::Kind::kWarning: return "warning";
     case Event::Kind::kRunEnded: return "run_ended";
@@ -94,6 +95,13 @@ std::string ProgressLine(const TaskProgress& progress, const Terminal& terminal,
   std::string line = terminal.Paint(Style::kBlue, kFrames[frame % std::size(kFrames)]) + " " +
                      Padded(ShortTask(progress.task), name_width) + "  " +
                      Padded(progress.stage, 10);
+  double elapsed = Seconds(progress.elapsed);
+  if (!progress.note.empty()) {
+    line = terminal.Paint(Style::kBlue, kFrames[frame % std::size(kFrames)]) + " " +
+           Padded(ShortTask(progress.task), name_width) + "  ";
+    if (progress.rows > 0) line += Counted(progress.rows, "row") + "  ";
+    return line + progress.note + "  " + WholeSeconds(elapsed);
+  }
   double fraction = progress.fraction;
   if (fraction < 0 && progress.bytes_total > 0) {
     fraction = std::min(
@@ -103,7 +111,6 @@ std::string ProgressLine(const TaskProgress& progress, const Terminal& terminal,
     line += "  " + Bar(fraction) + " " + std::to_string(static_cast<int>(fraction * 100)) + " %";
   if (progress.rows > 0) line += "  " + Counted(progress.rows, "row");
   if (progress.bytes > 0) line += "  " + FormatBytes(progress.bytes);
-  double elapsed = Seconds(progress.elapsed);
   if (elapsed >= 0.5 && progress.bytes > 0) {
     line += "  " +
             FormatBytes(static_cast<int64_t>(static_cast<double>(progress.bytes) / elapsed)) + "/s";
@@ -136,6 +143,11 @@ std::string EventJson(const Event& event) {
     json["rows_rejected"] = event.record.rows_rejected;
     json["bytes_in"] = event.record.bytes_in;
     json["bytes_out"] = event.record.bytes_out;
+  }
+  if (event.kind == Event::Kind::kStreamed && !event.record.task.empty()) {
+    json["rows_in"] = event.record.rows_in;
+    json["rows_out"] = event.record.rows_out;
+    json["rows_rejected"] = event.record.rows_rejected;
   }
   bool ended = event.kind == Event::Kind::kTaskEnded || event.kind == Event::Kind::kRunEnded;
   if (ended) json["seconds"] = Seconds(event.duration);

@@ -13,7 +13,7 @@ namespace {
 
 // Whoever works stops within a second. Only a library that waits for a server, without asking
 // anybody, does not: then the program ends as it stands, which is as safe as being killed.
-constexpr int kPatience = 1500;  // ms
+std::atomic<int> patience = 1500;  // ms
 constexpr char kLeft[] = "what is being read does not answer: left as it stands\n";
 
 // A handler reaches only what is global.
@@ -41,7 +41,7 @@ Signals::Signals() {
     if (byte == 0) return;
     source_.request_stop();
     pollfd ended = {.fd = wake_[0], .events = POLLIN};
-    if (poll(&ended, 1, kPatience) != 0) return;
+    if (poll(&ended, 1, patience) != 0) return;
     [[maybe_unused]] ssize_t written = write(STDERR_FILENO, kLeft, sizeof kLeft - 1);
     _exit(128 + caught_signal.load());
   });
@@ -62,6 +62,8 @@ Signals::~Signals() {
 }
 
 int Signals::caught() const { return caught_signal.load(); }
+
+void Signals::Allow(int milliseconds) { patience = milliseconds; }
 
 void Signals::OutlivePipes() { signal(SIGPIPE, SIG_IGN); }
 

@@ -21,6 +21,8 @@ class Signals {
   // Writing to a closed pipe fails instead of ending the program: a run goes on when `| head` has
   // seen enough.
   void OutlivePipes();
+  // Whoever answers may take this long, from now on: there is something to end well.
+  static void Allow(int milliseconds);
 
  private:
   std::stop_source source_;

@@ -14,6 +14,7 @@ namespace {
 struct ValidateArguments {
   std::vector<std::string> paths;
   std::string format = "text";
+  bool online = false;
 };
 
 struct Counts {
@@ -67,9 +68,45 @@ void PrintJson(Terminal& terminal, const std::vector<Diagnostic>& diagnostics,
   terminal.Print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+void Tell(const Place& place, const std::string& what, const Status& status,
+          Diagnostics& diagnostics) {
+  if (!status.ok()) diagnostics.Error(place, what + ": " + status.message(), status.hint());
+}
+
+Status AcceptsRows(const Task& task, const Target& target, ConnectContext& context,
+                   std::stop_token stop) {
+  std::unique_ptr<Sink> sink = TRY(target.make(context));
+  return task.schema && sink->TakesRows() ? sink->Accepts(*task.schema, stop) : sink->Probe(stop);
+}
+
+// Asks every source and every target, each with the rows' shape where it is known.
+Status AskServers(Workspace& workspace, CheckedPipelines& checked) {
+  std::unique_ptr<ConnectContext> context = TRY(workspace.connect_context());
+  for (const auto& pipeline : checked.pipelines) {
+    context->folder = pipeline->folder;
+    for (const Task& task : pipeline->tasks) {
+      context->task = task.key;
+      for (const Input& input : task.inputs) {
+        auto source = input.make(*context);
+        Status status = source.ok() ? (*source)->Probe(workspace.stop()) : source.status();
+        Tell(input.place, "input '" + input.name + "'", status, checked.diagnostics);
+      }
+      for (const auto* targets : {&task.targets, &task.rejects}) {
+        for (const Target& target : *targets) {
+          Tell(target.place, target.connector,
+               AcceptsRows(task, target, *context, workspace.stop()), checked.diagnostics);
+        }
+      }
+      if (workspace.stop().stop_requested()) return Canceled();
+    }
+  }
+  return Status::Ok();
+}
+
 Result<int> Validate(Invocation& invocation, const ValidateArguments& arguments) {
   std::unique_ptr<Workspace> workspace = TRY(Workspace::Open(invocation));
   CheckedPipelines checked = TRY(CheckPipelinesAt(*workspace, arguments.paths));
+  if (arguments.online && !checked.diagnostics.HasErrors()) TRY(AskServers(*workspace, checked));
   std::vector<Diagnostic> sorted = checked.diagnostics.Sorted();
   Counts counts = Count(sorted);
   counts.pipelines = checked.pipelines.size();
@@ -89,10 +126,13 @@ Action DeclareValidate(Options& options) {
   options.Arguments("PIPELINE", &given->paths,
                     "Files, folders or names; all of the project unless given");
   options.Choice("-f,--format", &given->format, {"text", "json"}, "How mistakes are told");
+  options.Flag("--online", &given->online,
+               "Ask the servers, too: whether they answer, and would take the rows' shape");
   options.Note(
       "Works offline: fields, values, SQL, tables, columns and types through the whole chain of "
       "tasks.");
   options.Example("millrace validate", "the whole project");
+  options.Example("millrace validate --online", "sources, targets and schemas on their servers");
   options.Example("millrace validate orders.yml --format json", "for a program");
   return [given](Invocation& invocation) { return Validate(invocation, *given); };
 }

@@ -244,5 +244,29 @@ TEST(Spec, WritesDefaultsAsYaml) {
   EXPECT_EQ(DefaultText(std::map<std::string, std::string>{{"a", "1"}}), "{a: \"1\"}");
 }
 
+struct Table {
+  Schema columns;
+};
+
+TEST(Spec, ColumnsKeepTheirOrderAndTellTheirFaults) {
+  Spec<Table> spec("table", "Columns.");
+  spec.Field("columns", &Table::columns, "Names and types.");
+  Diagnostics diagnostics;
+  auto parse = [&](std::string_view yaml) {
+    return spec.Parse(ParseYaml(yaml, "f", diagnostics), diagnostics);
+  };
+  std::optional<Table> table = parse("columns: {z: BIGINT, a: \"STRUCT(x VARCHAR)\"}");
+  ASSERT_TRUE(table.has_value());
+  EXPECT_EQ(table->columns.Names(), (std::vector<std::string>{"z", "a"}));
+  EXPECT_EQ(table->columns.columns[1].type.ToSql(), "STRUCT(\"x\" VARCHAR)");
+  EXPECT_FALSE(parse("columns:\n  a: BIGNIT\n  b: INT\n  B: INT\n").has_value());
+  EXPECT_NE(
+      diagnostics.ToStatus().ToString().find("2:6: 'a' in 'columns': 'BIGNIT' is not a column"),
+      std::string::npos)
+      << diagnostics.ToStatus().ToString();
+  EXPECT_NE(diagnostics.ToStatus().ToString().find("4:3: 'columns' has two columns 'B'"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace millrace

@@ -38,6 +38,7 @@ struct SourceTraits {
   std::optional<bool> incremental;  // as configured; absent: the pipeline decides by the targets
   bool can_be_incremental = false;
   std::vector<std::string> needs = {};  // lake tables that tell what is to be read
+  Micros pause{0};  // from one look for news to the next, where a continuous task leaves it open
 };
 struct ColumnUse {
   std::string field, column;  // the config field that names a column of the rows: "key", "id"
@@ -49,6 +50,7 @@ struct SinkTraits {
   Contract contract = Contract::kEvolve;
   bool takes_files = false;  // landing
   std::vector<ColumnUse> columns;
+  std::vector<std::string> exclude = {};  // columns of the rows that it does not get
 };
 
 // Where a lake, or a layer of it, lives.

@@ -32,11 +32,15 @@ struct CommitInfo {
   Time now;
 };
 
-// What a write does to what the task wrote before. Known when the range is opened.
+// What a write is part of, and what it does to what the task wrote before. Known when the range is
+// opened.
 struct WriteIntent {
   bool refresh = false;  // all of it goes, whatever the sink's mode: everything is read again
   std::vector<std::string>
       replaced_files;  // rows whose `_source_file` is one of these go (see WriteOptions)
+  CommitId id;         // of the commit that will follow; the same in a replay
+  Time now;            // the interval's fixed time: the same in a replay
+  bool takes_rejects = false;  // the task puts WriteCount::discarded aside, rather than lose it
 };
 
 // A file of a source that a sink may take whole. The source outlives it.
@@ -51,6 +55,9 @@ class Sink {
   virtual ~Sink() = default;
 
   virtual Status Probe(std::stop_token stop) = 0;
+  // "validate --online": whether rows of this shape could be written there, as far as can be known.
+  // Changes nothing.
+  virtual Status Accepts(const Schema& /*schema*/, std::stop_token stop) { return Probe(stop); }
   // The last commit of `task` that this sink has, or nullopt.
   virtual Result<std::optional<Committed>> LastCommit(std::string_view task,
                                                       std::stop_token stop) = 0;

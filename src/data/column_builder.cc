@@ -1,10 +1,8 @@
 #include "data/column_builder.h"
 
-#include <nanoarrow/nanoarrow.h>
-
 #include <algorithm>
-#include <nanoarrow/nanoarrow.hpp>
 #include <new>
+#include <unordered_set>
 #include <utility>
 
 namespace millrace {
@@ -26,74 +24,6 @@ int WidthOf(TypeKind kind) {
     default: return 0;
   }
 }
-
-ArrowType PlainArrowType(TypeKind kind) {
-  switch (kind) {
-    case TypeKind::kBoolean: return NANOARROW_TYPE_BOOL;
-    case TypeKind::kTinyInt: return NANOARROW_TYPE_INT8;
-    case TypeKind::kSmallInt: return NANOARROW_TYPE_INT16;
-    case TypeKind::kInteger: return NANOARROW_TYPE_INT32;
-    case TypeKind::kBigInt: return NANOARROW_TYPE_INT64;
-    case TypeKind::kFloat: return NANOARROW_TYPE_FLOAT;
-    case TypeKind::kDouble: return NANOARROW_TYPE_DOUBLE;
-    case TypeKind::kBlob: return NANOARROW_TYPE_BINARY;
-    case TypeKind::kDate: return NANOARROW_TYPE_DATE32;
-    case TypeKind::kList: return NANOARROW_TYPE_LIST;
-    case TypeKind::kMap: return NANOARROW_TYPE_MAP;
-    default: return NANOARROW_TYPE_STRING;
-  }
-}
-
-int SetSchema(ArrowSchema* schema, const Column& column);
-
-// Sets the parameters and children of a type.
-int SetType(ArrowSchema* schema, const Type& type) {
-  switch (type.kind) {
-    case TypeKind::kDecimal:
-      return ArrowSchemaSetTypeDecimal(schema, NANOARROW_TYPE_DECIMAL128, type.precision,
-                                       type.scale);
-    case TypeKind::kTimestamp:
-    case TypeKind::kTimestampTz:
-      return ArrowSchemaSetTypeDateTime(schema, NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_MICRO,
-                                        type.kind == TypeKind::kTimestamp ? nullptr : "UTC");
-    case TypeKind::kStruct: {
-      NANOARROW_RETURN_NOT_OK(
-          ArrowSchemaSetTypeStruct(schema, static_cast<int64_t>(type.children.size())));
-      for (size_t i = 0; i < type.children.size(); ++i)
-        NANOARROW_RETURN_NOT_OK(SetSchema(schema->children[i], type.children[i]));
-      return NANOARROW_OK;
-    }
-    case TypeKind::kList:
-      NANOARROW_RETURN_NOT_OK(ArrowSchemaSetType(schema, NANOARROW_TYPE_LIST));
-      return SetSchema(schema->children[0], type.children[0]);
-    case TypeKind::kMap: {
-      NANOARROW_RETURN_NOT_OK(ArrowSchemaSetType(schema, NANOARROW_TYPE_MAP));
-      ArrowSchema* entries = schema->children[0];
-      NANOARROW_RETURN_NOT_OK(SetSchema(entries->children[0], type.children[0]));
-      NANOARROW_RETURN_NOT_OK(SetSchema(entries->children[1], type.children[1]));
-      entries->children[0]->flags &= ~ARROW_FLAG_NULLABLE;  // a key is never null
-      return NANOARROW_OK;
-    }
-    default: return ArrowSchemaSetType(schema, PlainArrowType(type.kind));
-  }
-}
-
-int SetSchema(ArrowSchema* schema, const Column& column) {
-  NANOARROW_RETURN_NOT_OK(SetType(schema, column.type));
-  return ArrowSchemaSetName(schema, column.name.c_str());
-}
-
-// Hands the bytes over to a buffer of `array`.
-bool Give(GrowingBuffer& from, ArrowArray* array, int64_t index) {
-  ArrowBuffer buffer;
-  ArrowBufferInit(&buffer);
-  buffer.size_bytes = from.size();
-  buffer.capacity_bytes = from.capacity();
-  buffer.data = from.Release();
-  return ArrowArraySetBuffer(array, index, &buffer) == NANOARROW_OK;
-}
-
-Status NoMemory() { return {Code::kExhausted, "no memory for a batch of rows"}; }
 
 }  // namespace
 
@@ -186,27 +116,32 @@ int64_t ColumnBuilder::bytes() const {
   return bytes;
 }
 
-bool ColumnBuilder::MoveTo(ArrowArray* array) {
-  array->length = length_;
-  array->null_count = nulls_;
-  bool ok = true;
-  if (nulls_ > 0) ok = Give(validity_, array, 0);
-  validity_.Shrink(0);
-  if (HasOffsets()) {
-    ok = Give(offsets_, array, 1) && ok;
-    if (!IsList()) ok = Give(values_, array, 2) && ok;
-  } else if (type_.kind != TypeKind::kStruct) {
-    ok = Give(values_, array, 1) && ok;
+std::string_view ColumnBuilder::Raw(int64_t index) {
+  const char* values = reinterpret_cast<const char*>(values_.data());
+  if (width_ > 0) return {values + index * width_, static_cast<size_t>(width_)};
+  const int32_t* offsets = reinterpret_cast<const int32_t*>(offsets_.data());
+  return {values + offsets[index], static_cast<size_t>(offsets[index + 1] - offsets[index])};
+}
+
+bool ColumnBuilder::HasTwice(int64_t begin) {
+  constexpr int64_t kFew = 16;
+  if (type_.kind == TypeKind::kBoolean) {
+    auto bit = [&](int64_t i) { return values_.data()[i >> 3] >> (i & 7) & 1; };
+    return length_ - begin > 2 || (length_ - begin == 2 && bit(begin) == bit(begin + 1));
   }
-  ArrowArray* owner = array;
-  if (type_.kind == TypeKind::kMap) {
-    owner = array->children[0];
-    owner->length = children_[0]->length_;
-    owner->null_count = 0;
+  if (length_ - begin <= kFew) {
+    for (int64_t i = begin; i < length_; ++i) {
+      for (int64_t j = begin; j < i; ++j) {
+        if (Raw(i) == Raw(j)) return true;
+      }
+    }
+    return false;
   }
-  for (size_t i = 0; i < children_.size(); ++i) ok = children_[i]->MoveTo(owner->children[i]) && ok;
-  Reset();
-  return ok;
+  std::unordered_set<std::string_view> seen;
+  for (int64_t i = begin; i < length_; ++i) {
+    if (!seen.insert(Raw(i)).second) return true;
+  }
+  return false;
 }
 
 BatchBuilder::BatchBuilder(Schema schema) : schema_(std::move(schema)) {
@@ -223,26 +158,6 @@ Status BatchBuilder::Full() {
   Rollback();
   return {Code::kExhausted, "a batch of rows has more than 2 GiB in one column",
           "make batches smaller"};
-}
-
-Result<Rows> BatchBuilder::Take() {
-  nanoarrow::UniqueSchema schema;
-  nanoarrow::UniqueArray array;
-  ArrowSchemaInit(schema.get());
-  bool ok = SetType(schema.get(), {.kind = TypeKind::kStruct, .children = schema_.columns}) ==
-                NANOARROW_OK &&
-            ArrowArrayInitFromSchema(array.get(), schema.get(), nullptr) == NANOARROW_OK;
-  if (!ok) return NoMemory();
-  array->length = std::exchange(count_, 0);
-  array->null_count = 0;
-  for (size_t i = 0; i < columns_.size(); ++i) ok = columns_[i]->MoveTo(array->children[i]) && ok;
-  // Empty buffers get an address, lengths are set.
-  if (!ok) return NoMemory();
-  ArrowError error;
-  if (ArrowArrayFinishBuilding(array.get(), NANOARROW_VALIDATION_LEVEL_MINIMAL, &error) !=
-      NANOARROW_OK)
-    return Internal(std::string("a batch of rows is not as Arrow has it: ") + error.message);
-  return Rows::Adopt(schema.get(), array.get());
 }
 
 }  // namespace millrace

@@ -99,6 +99,11 @@ class ColumnBuilder {
     AddValid();
   }
 
+  // The bytes of a value that is not null, of a kind that is neither nested nor kBoolean.
+  std::string_view Raw(int64_t index);
+  // Whether two values from `begin` on are the same: keys of a map must not be.
+  bool HasTwice(int64_t begin);
+
   // Drops what comes after the first `length` values.
   void Truncate(int64_t length);
   // Bytes in all buffers.

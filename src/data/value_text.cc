@@ -92,6 +92,7 @@ bool ParseDecimal(std::string_view text, int precision, int scale, __int128& out
 
 bool ParseInteger(std::string_view text, int64_t& out) {
   if (ParseAll(text, out)) return true;
+  if (text.find_first_of(".eE") == text.npos) return false;
   __int128 value = 0, again = 0;
   // A fraction or exponent: whole all the same?
   if (!ParseDecimal(text, 19, 0, value) || !ParseDecimal(text, kMostDigits, 18, again))
@@ -110,7 +111,52 @@ bool ParseDay(std::string_view text, int32_t& days) {
   return true;
 }
 
+namespace {
+
+// Two digits at `at`; beyond any number of two digits when they are none.
+int TwoDigits(const char* at) {
+  auto high = static_cast<unsigned>(at[0] - '0'), low = static_cast<unsigned>(at[1] - '0');
+  return high > 9 || low > 9 ? 1000 : static_cast<int>(high * 10 + low);
+}
+
+// "2026-11-21T06:50:52[.123456][Z|+hh:mm]", which most are. False: not of this form.
+bool ParseUsual(std::string_view text, int64_t& micros) {
+  if (text.size() < 19) return false;
+  const char* at = text.data();
+  bool form = at[4] == '-' && at[7] == '-' && (at[10] == 'T' || at[10] == ' ') && at[13] == ':' &&
+              at[16] == ':';
+  int century = TwoDigits(at), year = TwoDigits(at + 2), month = TwoDigits(at + 5),
+      day = TwoDigits(at + 8), hours = TwoDigits(at + 11), minutes = TwoDigits(at + 14),
+      seconds = TwoDigits(at + 17);
+  if (!form || century > 99 || year > 99 || hours > 23 || minutes > 59 || seconds > 59)
+    return false;
+  std::chrono::year_month_day date{std::chrono::year(century * 100 + year),
+                                   std::chrono::month(static_cast<unsigned>(month)),
+                                   std::chrono::day(static_cast<unsigned>(day))};
+  if (!date.ok()) return false;
+  micros = std::chrono::sys_days(date).time_since_epoch().count() * kMicrosADay +
+           ((hours * 60 + minutes) * 60 + seconds) * int64_t{1'000'000};
+  const char* end = at + text.size();
+  at += 19;
+  if (at < end && *at == '.') {
+    int64_t unit = 1'000'000;
+    const char* begin = ++at;
+    for (; at < end && IsDigit(*at); ++at) micros += (*at - '0') * (unit /= 10);
+    if (at == begin || at - begin > 6) return false;
+  }
+  if (at == end || (*at == 'Z' && at + 1 == end)) return true;
+  if (end - at != 6 || (*at != '+' && *at != '-') || at[3] != ':') return false;
+  int zone_hours = TwoDigits(at + 1), zone_minutes = TwoDigits(at + 4);
+  if (zone_hours > 18 || zone_minutes > 59) return false;
+  int64_t zone = (zone_hours * 60 + zone_minutes) * int64_t{60'000'000};
+  micros -= *at == '+' ? zone : -zone;
+  return true;
+}
+
+}  // namespace
+
 bool ParseMicros(std::string_view text, int64_t& micros) {
+  if (ParseUsual(text, micros)) return true;
   Result<Time> time = ParseTime(text);
   if (time.ok()) micros = time->time_since_epoch().count();
   return time.ok();

@@ -105,6 +105,10 @@ Result<std::unique_ptr<RecordDecoder>> MakeRecordDecoder(const RecordReading& co
                                                          std::stop_token stop);
 Result<std::unique_ptr<RecordEncoder>> MakeRecordEncoder(const RecordWriting& config,
                                                          const RecordContext& context);
+// For `validate --online`: whether rows with these columns could be written, and the registry would
+// take their schema. Changes nothing.
+Status CheckWriterSchema(const RecordWriting& config, const RecordContext& context,
+                         const Schema& columns, std::stop_token stop);
 
 template <class Config>
 requires std::derived_from<Config, RecordReading>

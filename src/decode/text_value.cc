@@ -46,9 +46,9 @@ bool AppendTime(std::string_view text, EpochUnit epoch, ColumnBuilder& out) {
 }
 
 bool AppendBoolean(std::string_view text, ColumnBuilder& out) {
-  std::string lower = ToLower(text);
-  if (lower != "true" && lower != "false") return false;
-  out.AppendBool(lower == "true");
+  bool is_true = text == "true" || ToLower(text) == "true";
+  if (!is_true && ToLower(text) != "false") return false;
+  out.AppendBool(is_true);
   return true;
 }
 

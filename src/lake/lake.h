@@ -78,6 +78,11 @@ struct HistoryEntry {
 struct WriteOptions {
   Mode mode = Mode::kAppend;
   std::vector<std::string> key;           // kMerge, kDeleteInsert
+  // kMerge: of rows with one key the last by these columns stays, whether they come together or one
+  // is there already. Without them a key must come once.
+  std::vector<std::string> order_by;
+  std::string delete_when;          // kMerge: an SQL condition; the last row of a key removes it
+  std::vector<std::string> exclude;  // columns of the rows that the table does not get
   std::vector<std::string> partition_by;  // for a new table; must match an existing one
   Contract contract = Contract::kEvolve;
   std::string compression = "zstd";

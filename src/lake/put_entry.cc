@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "base/failpoint.h"
 
@@ -31,8 +32,8 @@ bool CheckpointIsDue(const TableState& state) {
 
 // The entry is in the log: whether the checkpoint succeeds changes only how fast the next reader
 // is.
-void CheckpointIfDue(TableLog& log, int64_t version) {
-  Result<TableStatePtr> state = log.At(version);
+void CheckpointIfDue(TableLog& log, const TableState& base, const std::string& text) {
+  Result<TableStatePtr> state = log.Follow(base, text);
   if (state.ok() && CheckpointIsDue(**state)) (void)log.WriteCheckpoint(**state);
 }
 
@@ -45,11 +46,12 @@ Result<TableStatePtr> LatestOrNone(TableLog& log) {
 }
 
 Result<PutOutcome> PutEntry(TableLog& log, const EntryBuilder& build, std::string_view failpoint,
-                            bool& may_be_there, std::stop_token stop) {
+                            bool& may_be_there, std::stop_token stop, TableStatePtr none) {
   const std::string point(failpoint);
   for (int tries = 0; tries < kMaxTries; ++tries) {
     if (stop.stop_requested()) return Canceled();
-    TableStatePtr latest = TRY(LatestOrNone(log));
+    // Where there is a table by now, the put is refused.
+    TableStatePtr latest = none ? std::exchange(none, nullptr) : TRY(LatestOrNone(log));
     std::optional<LogEntry> entry = TRY(build(latest));
     if (!entry) return PutOutcome{latest->version, false};
     TRY(Failpoint(point + ".before_log"));
@@ -66,7 +68,7 @@ Result<PutOutcome> PutEntry(TableLog& log, const EntryBuilder& build, std::strin
     may_be_there = !there.ok() || *there;
     TRY(status.In("version " + std::to_string(version) + " of " + log.label()));
     TRY(Failpoint(point + ".after_log"));
-    CheckpointIfDue(log, version);
+    CheckpointIfDue(log, *latest, text);
     return PutOutcome{version, true};
   }
   return Status(

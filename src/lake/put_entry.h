@@ -25,9 +25,11 @@ struct PutOutcome {
 
 // Bounded tries with a random wait between them; kConflict after the last. Hits the failpoints
 // "<failpoint>.before_log" and "….after_log". `may_be_there` is set from the moment in which the
-// entry may exist: from then on its files must not be removed, whatever is returned.
+// entry may exist: from then on its files must not be removed, whatever is returned. `none`: of
+// version -1, as the caller saw it; the first try builds on it without another look.
 Result<PutOutcome> PutEntry(TableLog& log, const EntryBuilder& build, std::string_view failpoint,
-                            bool& may_be_there, std::stop_token stop);
+                            bool& may_be_there, std::stop_token stop,
+                            TableStatePtr none = nullptr);
 
 // The newest state, or one of version -1 where there is no table.
 Result<TableStatePtr> LatestOrNone(TableLog& log);

@@ -30,6 +30,8 @@ class Rewrite {
   Result<Rewritten> Run(TableLog& log, Session& session, const StageOptions& options,
                         std::stop_token stop) {
     TRY(Reach(log.context().reach, files_, folder_));
+    incoming_relation_ = request_.incoming;
+    TRY(LeaveOutLate(session, stop));
     std::vector<size_t> touched = TRY(Touched(session, stop));
     Rewritten result;
     std::vector<DataFile> files;
@@ -47,6 +49,27 @@ class Rewrite {
   }
 
  private:
+  // Incoming rows that lose against a row that is there.
+  Status LeaveOutLate(Session& session, std::stop_token stop) {
+    bool ordered = ByKey() && !request_.order_by.empty() && !files_.empty();
+    for (const std::string& name : request_.order_by)
+      ordered = ordered && request_.schema.Find(name) && incoming_.contains(ToLower(name));
+    if (!ordered) return Status::Ok();
+    std::vector<std::string> there, coming;
+    for (const std::string& name : request_.order_by) {
+      there.push_back("t." + SqlName(name));
+      coming.push_back("r." + SqlName(name));
+    }
+    std::string newer = "(" + Join(there, ", ") + ") > (" + Join(coming, ", ") + ")";
+    incoming_relation_ = request_.incoming + "_last";
+    return session
+        .Materialize(incoming_relation_,
+                     {"SELECT r.* FROM " + request_.incoming + " AS r ANTI JOIN " + Scan(files_) +
+                      " ON " + KeysMeet() + " AND " + newer},
+                     stop)
+        .status();
+  }
+
   bool ByKey() const {
     return !request_.incoming.empty() &&
            (request_.mode == Mode::kMerge || request_.mode == Mode::kDeleteInsert);
@@ -93,7 +116,7 @@ class Rewrite {
     }
     if (ByKey()) {
       looks.push_back("SELECT DISTINCT " + std::string(kFile) + " FROM " + Scan(files_, kFile) +
-                      " SEMI JOIN " + request_.incoming + " AS r ON " + KeysMeet());
+                      " SEMI JOIN " + incoming_relation_ + " AS r ON " + KeysMeet());
     }
     if (request_.every_file || files_.empty() || looks.empty()) return touched;
     std::set<std::string> uris;
@@ -114,7 +137,7 @@ class Rewrite {
     for (const Column& column : request_.schema.columns)
       list.push_back("t." + SqlName(column.name));
     std::string sql = "SELECT " + Join(list, ", ") + " FROM " + Scan(files);
-    if (ByKey()) sql += " ANTI JOIN " + request_.incoming + " AS r ON " + KeysMeet();
+    if (ByKey()) sql += " ANTI JOIN " + incoming_relation_ + " AS r ON " + KeysMeet();
     if (std::string gone = Gone(); !gone.empty()) sql += " WHERE NOT " + gone;
     return sql;
   }
@@ -132,18 +155,20 @@ class Rewrite {
         value = keeps ? "t." + SqlName(column.name) : "CAST(NULL AS " + column.type.ToSql() + ")";
       list.push_back(value + " AS " + SqlName(column.name));
     }
-    std::string sql = "SELECT " + Join(list, ", ") + " FROM " + request_.incoming + " AS r";
-    if (!keeps_values) return sql;
+    std::string sql = "SELECT " + Join(list, ", ") + " FROM " + incoming_relation_ + " AS r";
+    std::string stays = request_.deletes.empty() ? "" : " WHERE NOT r." + request_.deletes;
+    if (!keeps_values) return sql + stays;
     std::string met = Scan(files);
     if (std::string gone = Gone(); !gone.empty())
       met = "(SELECT * FROM " + met + " WHERE NOT " + gone + ") AS t";
-    return sql + " LEFT JOIN " + met + " ON " + KeysMeet();
+    return sql + " LEFT JOIN " + met + " ON " + KeysMeet() + stays;
   }
 
   const RewriteRequest& request_;
   const TableState& base_;
   const TableFolder folder_;
   std::set<std::string> incoming_;  // column names in lower case
+  std::string incoming_relation_;   // the request's, without the rows that come late
   std::vector<DataFile> files_;
   std::vector<const AddFile*> adds_;  // of the same index
 };

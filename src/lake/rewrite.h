@@ -37,7 +37,8 @@ struct RewriteRequest {
   Schema schema;  // of the table after the write
   Mode mode =
       Mode::kAppend;  // kMerge and kDeleteInsert put the incoming rows in place of those they meet
-  std::vector<std::string> key;
+  std::vector<std::string> key, order_by;
+  std::string deletes;   // a column of `incoming`, true where the row only removes what it meets
   std::string incoming;  // a relation of the session; "" when there are none
   std::vector<std::string> incoming_columns;
   std::vector<std::string> replaced_files;  // rows of these source files go

@@ -100,6 +100,17 @@ Result<bool> TableLog::IsThere(int64_t version, const std::string& text) {
   return TRY(std::move(found)) == text;
 }
 
+Result<TableStatePtr> TableLog::Follow(const TableState& base, const std::string& text) {
+  auto state = std::make_shared<TableState>(base);
+  TRY(state->Apply(TRY(ParseLogEntry(text))));
+  ++state->version;
+  FileInfo entry = TRY(context_.storage.Stat(EntryPath(state->version)));
+  bool ours = entry.size == static_cast<int64_t>(text.size());
+  if (!ours) return At(state->version);  // the table was made anew since
+  context_.cache.Keep(folder_, {state, std::move(entry)});
+  return TableStatePtr(state);
+}
+
 Result<TableLog::Listing> TableLog::List() {
   Listing listing;
   std::map<int64_t, std::map<int, std::vector<std::string>>> in_parts;

@@ -63,6 +63,9 @@ class TableLog {
   Status Put(int64_t version, const std::string& text);
   // Whether the entry of `version` is exactly this text.
   Result<bool> IsThere(int64_t version, const std::string& text);
+  // The state that an entry of ours makes of `base`, which it was built on: `text` was put as the
+  // next version. Kept, so that the next look need not read it.
+  Result<TableStatePtr> Follow(const TableState& base, const std::string& text);
   // Makes the next look cheaper; all is well without it.
   Status WriteCheckpoint(const TableState& state);
 

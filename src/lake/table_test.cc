@@ -72,6 +72,32 @@ TEST_F(LakeTest, KeysMustBeUniqueAndThere) {
   EXPECT_EQ(FilesOnDisk("s.t").size(), 1u) << "what failed leaves no files";
 }
 
+// Whatever comes together and in whatever order: the table is the same.
+TEST_F(LakeTest, MergeByOrderIsTheSameInAnyBatches) {
+  WriteOptions merge{.mode = Mode::kMerge,
+                     .key = {"id"},
+                     .order_by = {"seen"},
+                     .delete_when = "op = 'delete'",
+                     .exclude = {"op"}};
+  auto changes = [](std::string rows) {
+    return "SELECT * FROM (VALUES " + rows + ") AS v(id, seen, x, op)";
+  };
+  ASSERT_TRUE(Write("s.one",
+                    changes("(1, 1, 'a', 'insert'), (2, 2, 'b', 'insert'), (1, 3, 'A', 'update'), "
+                            "(2, 4, NULL, 'delete'), (3, 5, 'c', 'insert'), (3, 6, 'C', 'update')"),
+                    merge)
+                  .ok());
+  EXPECT_EQ(Rows("s.one"), (Lines{"1|3|A", "3|6|C"}));
+  for (const char* rows : {"(1, 1, 'a', 'insert'), (2, 2, 'b', 'insert')", "(3, 6, 'C', 'update')",
+                           "(2, 4, NULL, 'delete'), (1, 3, 'A', 'update')",
+                           "(3, 5, 'c', 'insert')"}) {
+    ASSERT_TRUE(Write("s.many", changes(rows), merge).ok());
+  }
+  EXPECT_EQ(Rows("s.many"), Rows("s.one"));
+  Result<int64_t> unknown = Write("s.many", "SELECT 1 AS id, 2 AS seen", merge);
+  EXPECT_NE(Why(unknown).find("op"), std::string::npos) << Why(unknown);
+}
+
 TEST_F(LakeTest, DeleteInsertTakesNullsAsKeys) {
   ASSERT_TRUE(Write("s.t", "SELECT * FROM (VALUES (NULL, 1), ('a', 2)) AS v(k, n)").ok());
   ASSERT_TRUE(Write("s.t", "SELECT * FROM (VALUES (NULL, 3), (NULL, 4)) AS v(k, n)",
@@ -303,6 +329,17 @@ TEST_F(LakeTest, CompactsSmallFilesOfAPartition) {
       << "nothing is left to do";
   EXPECT_EQ(OpenTable("s.t")->Compact(*session_, 0, SystemClock().Now(), {}).code(),
             Code::kInvalid);
+}
+
+TEST_F(LakeTest, TwoMayBeginATableAtOnce) {
+  auto one = OpenTable("s.t")->Write({}), two = OpenTable("s.t")->Write({});
+  ASSERT_TRUE((*one)->Stage(*session_, {"SELECT 1 AS id"}, {}).ok());
+  ASSERT_TRUE((*two)->Stage(*session_, {"SELECT 2 AS id"}, {}).ok());
+  Result<int64_t> first = (*one)->Commit({"one", 1}, "", SystemClock().Now(), {});
+  Result<int64_t> second = (*two)->Commit({"two", 1}, "", SystemClock().Now(), {});
+  ASSERT_TRUE(first.ok() && second.ok()) << second.status().ToString();
+  EXPECT_EQ(std::make_pair(*first, *second), std::make_pair(int64_t{0}, int64_t{1}));
+  EXPECT_EQ(Rows("s.t"), (std::vector<std::string>{"1", "2"}));
 }
 
 TEST_F(LakeTest, ATableMadeAnewIsNoticed) {

@@ -6,7 +6,7 @@
 #include "base/failpoint.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "lake/contract.h"
+#include "lake/contract_rows.h"
 #include "lake/put_entry.h"
 #include "lake/rewrite.h"
 #include "lake/schema_json.h"
@@ -65,15 +65,18 @@ class DeltaWrite final : public TableWrite {
     RemoveStaged(log_, rewritten_.staged.adds);
   }
 
-  Result<WriteResult> Stage(Session& session, const Sql& rows, std::stop_token stop) override {
+  Result<WriteResult> Stage(Session& session, const Sql& given, std::stop_token stop) override {
     if (session_) return Internal("Stage() was called twice");
     session_ = &session;
     TRY(CheckProperties(options_.properties));
     lock_ = TRY(log_.LockForWriting(stop));
     base_ = TRY(LatestOrNone(log_));
     TRY(CheckWritable(*base_, Kind()).In(log_.label()));
+    Sql rows = TRY(Prepared(given));
     Description described = TRY(session.Describe(rows));
     if (!described.ok()) return Invalid(described.errors.front().message);
+    std::erase_if(described.schema.columns,
+                  [](const Column& column) { return column.name == kDeleted; });
     ShapeRequest shape{.table = log_.label(),
                        .rows = described.schema,
                        .contract = options_.contract,
@@ -94,7 +97,7 @@ class DeltaWrite final : public TableWrite {
     return result;
   }
 
-  std::optional<Sql> Discarded() const override { return discarded_; }
+  std::optional<Sql> Discarded() const override { return contract_rows_.discarded; }
 
   Result<int64_t> Commit(const CommitId& id, std::string_view position, Time now,
                          std::stop_token stop) override {
@@ -111,7 +114,8 @@ class DeltaWrite final : public TableWrite {
       return std::optional(BuildEntry(*latest, id, position, at));
     };
     bool may_be_there = false;
-    Result<PutOutcome> outcome = PutEntry(log_, build, "lake.commit", may_be_there, stop);
+    Result<PutOutcome> outcome = PutEntry(log_, build, "lake.commit", may_be_there, stop,
+                                          base_->exists() ? nullptr : base_);
     committed_ = committed_ || may_be_there;
     int64_t version = TRY(std::move(outcome)).version;
     lock_.reset();
@@ -121,6 +125,32 @@ class DeltaWrite final : public TableWrite {
   }
 
  private:
+  static constexpr const char* kDeleted = "__millrace_deleted";
+
+  // One row a key where the options say which, marked where it only removes; without the columns
+  // that stay behind.
+  Result<Sql> Prepared(const Sql& rows) const {
+    bool merges = options_.mode == Mode::kMerge;
+    bool picks = merges && !options_.order_by.empty();
+    bool deletes = merges && !options_.delete_when.empty();
+    if (!picks && !deletes && options_.exclude.empty()) return rows;
+    auto names = [](const std::vector<std::string>& columns, const char* behind) {
+      std::vector<std::string> all;
+      for (const std::string& column : columns) all.push_back(SqlName(column) + behind);
+      return Join(all, ", ");
+    };
+    std::string sql = "SELECT *";
+    if (!options_.exclude.empty()) sql += " EXCLUDE (" + names(options_.exclude, "") + ")";
+    if (deletes)
+      sql += ", coalesce((" + options_.delete_when + "\n), false) AS " + std::string(kDeleted);
+    sql += " FROM (" + rows.text + "\n)";
+    if (picks) {
+      sql += " QUALIFY row_number() OVER (PARTITION BY " + names(options_.key, "") + " ORDER BY " +
+             names(options_.order_by, " DESC NULLS LAST") + ") = 1";
+    }
+    return Sql{sql};
+  }
+
   bool ByKey() const {
     return options_.mode == Mode::kMerge || options_.mode == Mode::kDeleteInsert;
   }
@@ -177,38 +207,13 @@ class DeltaWrite final : public TableWrite {
     return Status::Ok();
   }
 
-  Result<std::string> Keep(const char* suffix, const Sql& sql, std::stop_token stop) {
-    std::string name = name_ + suffix;
-    TRY(session_->Materialize(name, sql, stop));
-    temporary_.push_back(name);
-    return name;
-  }
-
-  // The relation that the incoming rows are taken from: the rows themselves, or a copy where they
-  // must be looked at twice. Refused rows end the write; discarded ones are set aside.
+  // The relation that the incoming rows are taken from.
   Result<std::string> Source(const Sql& rows, std::stop_token stop, WriteResult& result) {
-    if (fit_.refused.empty() && fit_.discarded.empty()) return "(" + rows.text + "\n)";
-    std::string copy = TRY(Keep("_rows", rows, stop));
-    if (!fit_.refused.empty()) {
-      auto refused = TRY(session_->Collect({"SELECT count(*), min(" + fit_.reason + ") FROM " +
-                                            copy + " AS r WHERE " + fit_.refused},
-                                           stop));
-      if (refused[0][0].value_or("0") != "0") {
-        return Status(Code::kRejected,
-                      refused[0][0].value_or("") + " rows do not fit " + log_.label() +
-                          ", for example: " + refused[0][1].value_or(""),
-                      "correct them in the SQL, or set the target's contract to discard_row or "
-                      "discard_value");
-      }
-    }
-    if (!fit_.discarded.empty()) {
-      discarded_ = Sql{"SELECT r.*, 'contract' AS _rule, " + fit_.reason + " AS _reason FROM " +
-                       copy + " AS r WHERE " + fit_.discarded};
-      auto count =
-          TRY(session_->Collect({"SELECT count(*) FROM (" + discarded_->text + ")"}, stop));
-      result.rows_discarded = std::strtoll(count[0][0].value_or("0").c_str(), nullptr, 10);
-    }
-    return copy;
+    std::string copy = name_ + "_rows";
+    contract_rows_ = TRY(ApplyContract(*session_, fit_, log_.label(), copy, rows, stop));
+    if (contract_rows_.copied) temporary_.push_back(copy);
+    result.rows_discarded = contract_rows_.rows_discarded;
+    return contract_rows_.relation;
   }
 
   // The rows as the table wants them: `all` with nulls for the columns that they lack.
@@ -224,9 +229,10 @@ class DeltaWrite final : public TableWrite {
       if (partition && column.type.kind == TypeKind::kVarchar) value = "NULLIF(" + value + ", '')";
       list.push_back(value + " AS " + SqlName(column.name));
     }
+    bool marked = options_.mode == Mode::kMerge && !options_.delete_when.empty();
+    if (marked) list.push_back("r." + std::string(kDeleted));
     std::string sql = "SELECT " + Join(list, ", ") + " FROM " + source + " AS r";
-    if (!fit_.discarded.empty()) sql += " WHERE (" + fit_.discarded + ") IS NOT TRUE";
-    return {sql};
+    return {sql + contract_rows_.where};
   }
 
   Status StageIncoming(const std::string& source, WriteResult& result, std::stop_token stop) {
@@ -269,8 +275,7 @@ class DeltaWrite final : public TableWrite {
     return Status(Code::kRejected,
                   "the key is not unique in the rows for " + log_.label() + ": " +
                       Join(example, ", ") + " comes " + twice[0].back().value_or("") + " times",
-                  "keep one row a key, for example with QUALIFY row_number() OVER (PARTITION BY "
-                  "key ORDER BY …) = 1");
+                  "say by `order_by` which of them is the last, or keep one row a key in the SQL");
   }
 
   StageOptions Staging() const {
@@ -287,6 +292,8 @@ class DeltaWrite final : public TableWrite {
     RewriteRequest request{.schema = fit_.schema,
                            .mode = options_.mode,
                            .key = options_.key,
+                           .order_by = options_.order_by,
+                           .deletes = options_.delete_when.empty() ? "" : kDeleted,
                            .incoming = keyed_,
                            .incoming_columns = fit_.present,
                            .replaced_files = options_.replaced_files,
@@ -395,7 +402,7 @@ class DeltaWrite final : public TableWrite {
   TableStatePtr base_;                 // the state that rewritten_ was made on
   Fit fit_;
   std::vector<std::string> partition_by_;
-  std::optional<Sql> discarded_;
+  ContractRows contract_rows_;
   std::vector<std::string> temporary_;  // relations to drop
   std::string keyed_;                   // the incoming rows of a write by key
   StagedFiles incoming_;                // of the other writes

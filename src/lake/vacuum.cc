@@ -70,15 +70,16 @@ Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff) {
 Result<VacuumResult> VacuumTable(TableLog& log, Micros retention, bool dry_run, Time now) {
   if (retention < Micros(0)) return Invalid("the retention of a vacuum must not be negative");
   Storage& storage = log.context().storage;
-  TRY(log.Latest());  // no folder is made for a table that is not there
+  // No folder is made for a table that is not there.
+  TRY(CheckWritable(*TRY(log.Latest()), WriteKind::kAppend).In(log.label()));
   auto lock = TRY(log.TryLockForVacuum());
   // Before the log: a file that gets its entry in between is then not listed, or named already.
   std::vector<FileInfo> files = TRY(storage.List(log.folder()));
-  TableStatePtr latest = TRY(log.Latest());
-  TRY(CheckWritable(*latest, WriteKind::kAppend).In(log.label()));
   Time cutoff = now - retention;
   Time unnamed_cutoff = lock ? cutoff : now - std::max<Micros>(retention, kLongestWrite);
-  Names names = TRY(NamesSince(log, *latest, cutoff));
+  std::erase_if(files, [&](const FileInfo& file) { return file.modified > cutoff; });
+  Names names;
+  if (!files.empty()) names = TRY(NamesSince(log, *TRY(log.Latest()), cutoff));
   VacuumResult result;
   for (const FileInfo& file : files) {
     std::string path = file.path.substr(log.folder().size() + 1);

@@ -211,7 +211,7 @@ std::vector<TargetNode> ReadTargets(const YamlNode& to, bool routed, const Regis
   std::vector<TargetNode> targets;
   if (to.IsNull() || to.broken) return targets;
   const char* field = routed ? "to" : "rejects";
-  std::vector<YamlNode> nodes = to.IsList() && routed ? to.items : std::vector<YamlNode>{to};
+  std::vector<YamlNode> nodes = to.IsList() ? to.items : std::vector<YamlNode>{to};
   for (const YamlNode& node : nodes) {
     if (!node.IsMap()) {
       std::string hint = node.IsScalar() && IsTable(node.scalar)

@@ -116,7 +116,8 @@ void TellSharedTables(const Pipeline& pipeline, Diagnostics& diagnostics) {
   for (const Task& task : pipeline.tasks) {
     for (const Target& target : task.targets)
       writers[target.traits.writes].push_back({&task, &target});
-    if (task.rejects) writers[task.rejects->traits.writes].push_back({&task, &*task.rejects});
+    for (const Target& target : task.rejects)
+      writers[target.traits.writes].push_back({&task, &target});
   }
   writers.erase("");
   for (const auto& [table, all] : writers) {

@@ -130,7 +130,7 @@ Json TaskShape(const Registry& registry) {
   Reshape(task, "sql", {{"type", "string"}});
   Reshape(task, "checks", ListOf(Ref("check")));
   Reshape(task, "to", AnyOf({Ref("target"), ListOf(Ref("target"))}));
-  Reshape(task, "rejects", Ref("rejects"));
+  Reshape(task, "rejects", AnyOf({Ref("rejects"), ListOf(Ref("rejects"))}));
   Reshape(task, "command", AnyOf({{{"type", "string"}}, ListOf(Scalar())}));
   Reshape(task, "params", Params());
   Reshape(task, "matrix", MatrixShape());

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "pipeline/cron.h"
 #include "pipeline/files.h"
 #include "pipeline/graph.h"
 #include "pipeline/names.h"
@@ -141,7 +142,21 @@ void CheckAfter(TaskScope& scope) {
   }
 }
 
+void CheckSchedule(const Pipeline& pipeline, const YamlNode& root, Diagnostics& diagnostics) {
+  if (pipeline.schedule.empty() || pipeline.schedule == "@continuous") return;
+  auto cron = Cron::Parse(pipeline.schedule, pipeline.timezone);
+  if (cron.ok()) return;
+  const YamlNode* schedule = root.Find("schedule");
+  diagnostics.Error(schedule ? schedule->place : Place{pipeline.file}, cron.status().message(),
+                    cron.status().hint());
+}
+
 }  // namespace
+
+bool Pipeline::AnyContinuous() const {
+  return std::any_of(tasks.begin(), tasks.end(),
+                     [](const Task& task) { return task.trigger.continuous; });
+}
 
 const Task* Pipeline::Find(std::string_view key) const {
   for (const Task& task : tasks) {
@@ -195,6 +210,7 @@ std::optional<Pipeline> LoadPipeline(const Project& project, const std::string& 
   pipeline.description = scope.config.description;
   pipeline.schedule = scope.config.schedule;
   pipeline.timezone = scope.config.timezone;
+  CheckSchedule(pipeline, *root, diagnostics);
   CheckAfter(scope);
   BuildGraph(pipeline, diagnostics);
   return pipeline;

@@ -77,7 +77,7 @@ tasks:
   EXPECT_EQ(one.inputs[0].connector, "file");
   EXPECT_TRUE(one.inputs[0].incremental);
   EXPECT_EQ(one.targets[0].traits.mode, Mode::kAppend);
-  EXPECT_EQ(one.rejects->traits.mode, Mode::kAppend);
+  EXPECT_EQ(one.rejects.at(0).traits.mode, Mode::kAppend);
   EXPECT_EQ(one.writes, (std::vector<std::string>{"bronze.one", "bronze.one_rejects"}));
   EXPECT_EQ(one.retry.attempts, 4);
   EXPECT_EQ(one.retry.delay, std::chrono::minutes(1));

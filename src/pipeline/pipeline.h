@@ -26,6 +26,14 @@ struct RetryPolicy {
   Micros max_delay = std::chrono::minutes(5);
 };
 
+// What starts a task while `millrace run` stays with the pipeline.
+struct Trigger {
+  bool continuous = false;     // it takes what is new as it comes, batch by batch; else by…
+  std::string schedule;        // …cron, its own or the pipeline's; "": with every run by hand only
+  Micros every{0};              // from the begin of one batch to the next, at least
+  RangeLimit batch{.rows = 100'000, .bytes = int64_t{64} << 20};
+};
+
 struct Input {
   std::string name;       // in SQL: "input" when there is one without a name
   std::string connector;  // "file", "table"
@@ -59,7 +67,7 @@ struct Task {
   SqlText sql_source;        // the same, knowing the place of every byte
   std::vector<Check> checks;
   std::vector<Target> targets;  // none: the task only checks
-  std::optional<Target> rejects;
+  std::vector<Target> rejects;  // each takes all rows put aside
   std::vector<std::string> command;   // the escape hatch: then no from, sql, to
   std::vector<std::string> after;     // names, as written
   std::vector<std::string> upstream;  // keys it waits for: `after`, and who writes what it reads
@@ -68,6 +76,7 @@ struct Task {
   std::vector<std::string> writes;
   RetryPolicy retry;
   std::optional<Micros> timeout;
+  Trigger trigger;
   std::string definition;  // SHA-256 over all that decides its rows (params and SQL, not run.*)
   std::optional<Schema> declared;  // `columns:` as written
   Place declared_place;
@@ -80,12 +89,14 @@ struct Pipeline {
   std::string name, description;
   std::string file;                           // as the user typed it
   std::string folder;                         // absolute, of the file
-  std::string schedule, timezone;             // kept for the server
+  std::string schedule;                       // "": by hand; "@continuous": each task is
+  std::string timezone;                       // of all schedules; "": UTC
   std::map<std::string, std::string> params;  // defaults, overridden by --param
   std::vector<Task> tasks;  // matrix expanded, in an order in which each comes after its upstream
   std::vector<std::string> faulty;  // names of tasks with faults, which are told
 
   const Task* Find(std::string_view key) const;
+  bool AnyContinuous() const;
 };
 
 // Whether the rows for this target get _ingested_at and _run_id: as configured, else those of the

@@ -157,7 +157,9 @@ Shapes::Shape Shapes::OfSource(const Pipeline& pipeline, const Task& task, const
   Result<std::optional<Schema>> schema = Describe(pipeline, task, input.make);
   if (schema.ok() && *schema) return {Known::kYes, **schema};
   if (!input.traits.reads.empty()) {
-    if (std::optional<Schema> later = OfWhatWillLand(input)) return {Known::kYes, *later};
+    bool lands = input.traits.reads.starts_with("landing/");
+    std::optional<Schema> later = lands ? OfWhatWillLand(input) : std::nullopt;
+    if (later) return {Known::kYes, *later};
     if (!WritersOf(input.traits.reads).empty()) return {};
   }
   if (schema.ok()) return {};
@@ -189,17 +191,24 @@ void Shapes::AddOutputs(const Task& task) {
       continue;
     }
     Schema schema = *task.schema;
+    for (const std::string& name : target.traits.exclude) {
+      std::erase_if(schema.columns,
+                    [&](const Column& column) { return ToLower(column.name) == ToLower(name); });
+    }
     if (AddsMetadata(task, target)) AddMissing(schema, {When("_ingested_at"), Text("_run_id")});
     AddTable(table, schema, target.traits.replaces);
   }
-  if (!task.rejects || task.rejects->traits.writes.empty()) return;
-  if (!task.schema) {
-    written_[task.rejects->traits.writes] = std::nullopt;
-    return;
+  for (const Target& target : task.rejects) {
+    const std::string& table = target.traits.writes;
+    if (table.empty()) continue;
+    if (!task.schema) {
+      written_[table] = std::nullopt;
+      continue;
+    }
+    Schema schema = *task.schema;
+    AddMissing(schema, RejectColumns());
+    AddTable(table, schema, target.traits.replaces);
   }
-  Schema schema = *task.schema;
-  AddMissing(schema, RejectColumns());
-  AddTable(task.rejects->traits.writes, schema, task.rejects->traits.replaces);
 }
 
 }  // namespace millrace

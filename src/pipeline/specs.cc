@@ -15,6 +15,15 @@ const Spec<RetryPolicy>& RetrySpec() {
   return spec;
 }
 
+static const Spec<BatchConfig>& BatchSpec() {
+  static const Spec<BatchConfig> spec =
+      Spec<BatchConfig>("batch", "The most that one batch of a continuous task takes.")
+          .Field("rows", &BatchConfig::rows, "Rows, about.", {.min = 1, .example = "100000"})
+          .Field("bytes", &BatchConfig::bytes, "Bytes, about, where the source can tell.",
+                 {.min = 1, .example = "64MB"});
+  return spec;
+}
+
 static const Spec<DefaultsConfig>& DefaultsSpec() {
   static const Spec<DefaultsConfig> spec =
       Spec<DefaultsConfig>("defaults",
@@ -38,8 +47,10 @@ const Spec<PipelineConfig>& PipelineFileSpec() {
                  {.required = true, .example = "orders"})
           .Field("description", &PipelineConfig::description, "What it is for.")
           .Field("schedule", &PipelineConfig::schedule,
-                 "When it runs: cron, or `@hourly`, `@daily`…", {.example = "'*/5 * * * *'"})
-          .Field("timezone", &PipelineConfig::timezone, "Of the schedule.",
+                 "When its tasks run while `millrace run` stays with it: cron, or `@hourly`, "
+                 "`@daily`…; `@continuous`: every task is continuous.",
+                 {.example = "'*/5 * * * *'"})
+          .Field("timezone", &PipelineConfig::timezone, "Of the schedules; UTC unless given.",
                  {.example = "Europe/Berlin"})
           .Field("params", &PipelineConfig::params,
                  "Parameters of a run and their defaults, read as `${params.NAME}` and set by "
@@ -102,6 +113,16 @@ const Spec<TaskConfig>& TaskSpec() {
                  {.example = "{attempts: 3, delay: 5s}"})
           .Field("timeout", &TaskConfig::timeout, "Longest time for one attempt.",
                  {.example = "10m"})
+          .Field("trigger", &TaskConfig::trigger,
+                 "`continuous`: the task takes what is new as it comes, batch by batch, while "
+                 "`millrace run` stays with the pipeline. `scheduled`: by the schedule.")
+          .Field("every", &TaskConfig::every,
+                 "Of a continuous task: the time from one batch to the next, at least. Absent: "
+                 "500ms where it writes tables of the lake, else 50ms.",
+                 {.example = "1s"})
+          .Group("batch", &TaskConfig::batch, BatchSpec(), "Of a continuous task: its batches.")
+          .Field("schedule", &TaskConfig::schedule, "Another schedule than the pipeline's.",
+                 {.example = "'@hourly'"})
           .Field("command", &TaskConfig::command,
                  "A program to run instead of from, sql and to: a list of arguments, or one line "
                  "for the shell.",

@@ -34,6 +34,18 @@ struct PipelineConfig {
   YamlNode tasks;
 };
 
+struct BatchConfig {
+  int64_t rows = Trigger().batch.rows;
+  Bytes bytes{Trigger().batch.bytes};
+};
+
+enum class TriggerKind { kScheduled, kContinuous };
+template <>
+struct EnumNames<TriggerKind> {
+  static constexpr std::pair<std::string_view, TriggerKind> kAll[] = {
+      {"scheduled", TriggerKind::kScheduled}, {"continuous", TriggerKind::kContinuous}};
+};
+
 struct TaskConfig {
   std::string name, description;
   YamlNode from, sql, checks, to, rejects;
@@ -42,6 +54,10 @@ struct TaskConfig {
   YamlNode params, matrix, retry, columns, tests;
   std::optional<Micros> timeout;
   std::optional<bool> metadata;
+  std::optional<TriggerKind> trigger;
+  std::string schedule;
+  std::optional<Micros> every;
+  BatchConfig batch;
 };
 
 const Spec<RetryPolicy>& RetrySpec();

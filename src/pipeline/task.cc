@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "pipeline/columns.h"
+#include "pipeline/cron.h"
 #include "pipeline/ends.h"
 #include "pipeline/files.h"
 #include "pipeline/matrix.h"
@@ -27,10 +28,13 @@ class TaskReader {
     task_.place = node.place;
   }
 
+  static constexpr std::string_view kContinuous = "@continuous";
+
   Task Read() {
     errors_before_ = diagnostics_.ErrorCount();
     ReadFields();
     ReadNames();
+    ReadTrigger();
     ReadSql();
     ReadEnds();
     ReadPolicies();
@@ -96,6 +100,64 @@ class TaskReader {
     task_.metadata = config_.metadata ? config_.metadata : scope_.config.defaults.metadata;
   }
 
+  void ReadTrigger() {
+    Trigger& trigger = task_.trigger;
+    bool scheduled = config_.trigger == TriggerKind::kScheduled;
+    bool all = scope_.config.schedule == kContinuous || config_.schedule == kContinuous;
+    trigger.continuous = config_.trigger == TriggerKind::kContinuous || config_.every ||
+                         (all && !scheduled && config_.command.IsNull());
+    trigger.batch = {.rows = config_.batch.rows, .bytes = config_.batch.bytes.count};
+    if (scheduled && config_.every) {
+      diagnostics_.Error(PlaceOfField("every"), "'every' is for tasks that are continuous",
+                         "write `schedule:`, or leave `trigger` out");
+    }
+    if (trigger.continuous) {
+      if (config_.schedule.empty() || config_.schedule == kContinuous) return;
+      diagnostics_.Error(PlaceOfField("schedule"), "a continuous task has no schedule",
+                         "leave one of the two out");
+      return;
+    }
+    trigger.schedule = config_.schedule.empty() ? scope_.config.schedule : config_.schedule;
+    if (trigger.schedule == kContinuous) trigger.schedule.clear();
+    if (config_.schedule.empty()) return;  // the pipeline's is looked at there
+    auto cron = Cron::Parse(config_.schedule, scope_.config.timezone);
+    if (!cron.ok())
+      diagnostics_.Error(PlaceOfField("schedule"), cron.status().message(), cron.status().hint());
+  }
+
+  // Small files make a table of the lake slow, and some sources do not want to be asked too often.
+  Micros DefaultPause() const {
+    constexpr Micros kLakePause = std::chrono::milliseconds(500);
+    constexpr Micros kPause = std::chrono::milliseconds(50);
+    Micros pause = task_.writes.empty() ? kPause : kLakePause;
+    for (const Input& input : task_.inputs) pause = std::max(pause, input.traits.pause);
+    return pause;
+  }
+
+  // A continuous task over one table wants its new rows.
+  static void TakeNewRowsOfOneTable(std::vector<Input>& inputs) {
+    if (inputs.size() != 1 || !inputs[0].traits.can_be_incremental) return;
+    if (!inputs[0].traits.incremental) inputs[0].traits.incremental = true;
+  }
+
+  // Batch by batch only what is new can come, and what is there must stay.
+  void CheckContinuous() {
+    if (!task_.trigger.continuous) return;
+    task_.trigger.every = config_.every.value_or(DefaultPause());
+    if (!config_.command.IsNull()) {
+      diagnostics_.Error(PlaceOfField("command"), "a command is not continuous",
+                         "give it a `schedule`");
+      return;
+    }
+    bool news = std::any_of(task_.inputs.begin(), task_.inputs.end(),
+                            [](const Input& input) { return input.incremental; });
+    if (news || !task_.inputs_known || diagnostics_.ErrorCount() != errors_before_) return;
+    diagnostics_.Error(config_.from.IsNull() ? raw_.place : PlaceOfField("from"),
+                       "a continuous task needs an input that brings only what is new",
+                       "a table with `incremental: true`, say, a topic, or files; targets append "
+                       "or merge");
+  }
+
   void ReadSql() {
     if (config_.sql.IsNull()) return;
     if (!config_.sql.IsScalar()) {
@@ -142,7 +204,8 @@ class TaskReader {
     size_t errors = diagnostics_.ErrorCount();
     task_.inputs = ParseInputs(config_.from, scope_.registry, scope_.connections, diagnostics_);
     task_.inputs_known = diagnostics_.ErrorCount() == errors && !config_.from.broken;
-    default_mode_ = DefaultMode(task_.inputs);
+    if (task_.trigger.continuous) TakeNewRowsOfOneTable(task_.inputs);
+    default_mode_ = task_.trigger.continuous ? "append" : DefaultMode(task_.inputs);
     for (const TargetNode& node : ReadTargets(config_.to, true, scope_.registry, diagnostics_)) {
       auto target = ParseTarget(node, default_mode_, scope_.connections, sql_values_, diagnostics_);
       if (target) task_.targets.push_back(*std::move(target));
@@ -152,8 +215,9 @@ class TaskReader {
                                     [](const Target& target) { return target.traits.replaces; });
     for (const TargetNode& node :
          ReadTargets(config_.rejects, false, scope_.registry, diagnostics_)) {
-      task_.rejects = ParseTarget(node, any_replaces ? "replace" : "append", scope_.connections,
-                                  sql_values_, diagnostics_);
+      auto target = ParseTarget(node, any_replaces ? "replace" : "append", scope_.connections,
+                                sql_values_, diagnostics_);
+      if (target) task_.rejects.push_back(*std::move(target));
     }
     task_.checks = ParseChecks(config_.checks, !config_.rejects.IsNull(), diagnostics_);
     for (const Input& input : task_.inputs) {
@@ -164,7 +228,7 @@ class TaskReader {
       if (!check.table.empty()) task_.reads.push_back(check.table);
     }
     for (const Target& target : task_.targets) task_.writes.push_back(target.traits.writes);
-    if (task_.rejects) task_.writes.push_back(task_.rejects->traits.writes);
+    for (const Target& target : task_.rejects) task_.writes.push_back(target.traits.writes);
     for (auto* names : {&task_.reads, &task_.writes}) {
       std::sort(names->begin(), names->end());
       names->erase(std::unique(names->begin(), names->end()), names->end());
@@ -199,6 +263,7 @@ class TaskReader {
 
   // What fits together and what does not.
   void CheckShape() {
+    CheckContinuous();
     if (!config_.command.IsNull()) {
       for (const char* field : {"from", "sql", "checks", "to", "rejects", "columns"}) {
         if (!raw_.Find(field)) continue;

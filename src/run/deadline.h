@@ -10,8 +10,14 @@
 #include <thread>
 
 #include "base/time.h"
+#include "pipeline/pipeline.h"
 
 namespace millrace {
+
+inline Status TookTooLong(const Task& task) {
+  return {Code::kUnavailable, "it took longer than " + FormatDuration(*task.timeout),
+          "raise its `timeout`"};
+}
 
 class Deadline {
  public:

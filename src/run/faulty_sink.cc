@@ -12,6 +12,9 @@ class FaultySink final : public Sink {
       : sink_(std::move(sink)), room_("sink." + connector) {}
 
   Status Probe(std::stop_token stop) override { return sink_->Probe(stop); }
+  Status Accepts(const Schema& schema, std::stop_token stop) override {
+    return sink_->Accepts(schema, stop);
+  }
   Result<std::optional<Committed>> LastCommit(std::string_view task,
                                               std::stop_token stop) override {
     return FaultyCall(room_, "LastCommit", [&] { return sink_->LastCommit(task, stop); });

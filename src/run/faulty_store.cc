@@ -46,6 +46,10 @@ class FaultyStore final : public Store {
   Status AddMetric(const MetricRecord& metric) override {
     return FaultyCall("store", "AddMetric", [&] { return store_.AddMetric(metric); });
   }
+  Status SetPaused(std::string_view task, bool paused) override {
+    return store_.SetPaused(task, paused);
+  }
+  Result<std::set<std::string>> PausedTasks() override { return store_.PausedTasks(); }
   Status SetLineage(std::string_view pipeline, const std::vector<LineageRecord>& records) override {
     return FaultyCall("store", "SetLineage", [&] { return store_.SetLineage(pipeline, records); });
   }

@@ -98,7 +98,9 @@ Decision CompleteOrAbandon(const Walk& walk, const CommitRecord& planned, const 
 std::vector<std::string> Changes(const Walk& walk, const CommitRecord& last,
                                  const CommitRecord& next) {
   std::vector<std::string> changes;
+  bool streams = walk.run.streams != nullptr;
   for (const WalkInput& input : walk.inputs) {
+    if (streams && !input.input->incremental) continue;  // only what streams brings a batch about
     const std::string& name = input.input->name;
     auto before = last.end.find(name), now = next.end.find(name);
     if (before != last.end.end() && before->second == now->second) continue;
@@ -107,6 +109,7 @@ std::vector<std::string> Changes(const Walk& walk, const CommitRecord& last,
                                                  : "input '" + name + "' has new data");
   }
   for (const Pin& pin : walk.pins) {
+    if (streams) break;
     bool own = std::find(walk.task.writes.begin(), walk.task.writes.end(), pin.name) !=
                walk.task.writes.end();
     auto before = last.end.find(pin.name), now = next.end.find(pin.name);
@@ -164,10 +167,47 @@ Result<CommitRecord> NextCommit(Walk& walk, const std::optional<CommitRecord>& l
   for (const Pin& pin : walk.pins) {
     if (pin.snapshot) next.end[pin.name] = *pin.position();
   }
+  if (last && last->end.contains(kRejectsInput))
+    next.begin[kRejectsInput] = next.end[kRejectsInput] = last->end.at(kRejectsInput);
   return next;
 }
 
 }  // namespace
+
+bool TriesRejectsAgain(const Interval& interval) {
+  auto begin = interval.commit.begin.find(kRejectsInput);
+  auto end = interval.commit.end.find(kRejectsInput);
+  if (end == interval.commit.end.end()) return false;
+  return begin == interval.commit.begin.end() || begin->second != end->second;
+}
+
+Result<Decision> DecideOnRejects(Walk& walk, std::stop_token) {
+  std::optional<CommitRecord> last = TRY(walk.run.store.LastCommit(walk.task.key));
+  if (last && !last->finished) return CompleteOrAbandon(walk, *last, {});
+  bool replaces = std::any_of(walk.task.targets.begin(), walk.task.targets.end(),
+                              [](const Target& target) { return target.traits.replaces; });
+  if (replaces) {
+    return Invalid("each run of " + walk.task.key + " replaces all rows of its targets",
+                   "run it again with --force: what fits now is taken then");
+  }
+  std::unique_ptr<Table> table = TRY(RejectsTable(walk.run, walk.task));
+  Decision decision{.reason = "nothing was put aside since"};
+  Result<Snapshot> now = table->Load();
+  if (!now.ok() && now.code() != Code::kNotFound) return now.status();
+  if (!now.ok() || !last) return decision;
+  CommitRecord next = *last;
+  next.id.sequence += 1;
+  next.run = walk.run.record.id;
+  next.now = walk.run.Now();
+  next.refresh = next.finished = false;
+  next.begin = last->end;
+  next.end[kRejectsInput] = Position{std::to_string(now->version)};
+  decision.interval.commit = std::move(next);
+  if (!TriesRejectsAgain(decision.interval)) return decision;
+  decision.kind = Decision::Kind::kRun;
+  decision.reason = "rows put aside are tried again";
+  return decision;
+}
 
 Result<Decision> Decide(Walk& walk, const Wishes& wishes, std::stop_token stop) {
   std::optional<CommitRecord> last = TRY(walk.run.store.LastCommit(walk.task.key));

@@ -36,6 +36,13 @@ struct Wishes {
   bool force = false, full_refresh = false;
 };
 
+// The rows put aside, as if they were one more input: its position is the version of their table up
+// to which they were tried again.
+inline constexpr const char* kRejectsInput = "millrace.rejects";
+bool TriesRejectsAgain(const Interval& interval);
+// kRun: with the rows put aside since they were last tried again, and nothing else.
+Result<Decision> DecideOnRejects(Walk& walk, std::stop_token stop);
+
 // Looks, and changes nothing.
 Result<Decision> Decide(Walk& walk, const Wishes& wishes, std::stop_token stop);
 

@@ -37,6 +37,11 @@ void ProgressBoard::Line::Stage(std::string stage) {
   at_->progress.stage = std::move(stage);
 }
 
+void ProgressBoard::Line::Note(std::string note) {
+  std::lock_guard lock(board_.mutex_);
+  at_->progress.note = std::move(note);
+}
+
 void ProgressBoard::Line::Total(int64_t bytes) {
   std::lock_guard lock(board_.mutex_);
   at_->progress.bytes_total = bytes;

@@ -32,6 +32,7 @@ class ProgressBoard {
     Line(const Line&) = delete;
 
     void Stage(std::string stage);
+    void Note(std::string note);
     void Total(int64_t bytes);
     void Rows(int64_t rows);
     // Whose statements are watched; null before it is destroyed.

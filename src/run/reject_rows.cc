@@ -17,13 +17,6 @@ constexpr Extra kExtras[] = {
     {"_run_id", "VARCHAR"}, {"_source_file", "VARCHAR"}, {"_line", "BIGINT"},
     {"_raw", "VARCHAR"}};
 
-bool IsExtra(const std::string& column) {
-  for (const Extra& extra : kExtras) {
-    if (ToLower(column) == extra.name) return true;
-  }
-  return false;
-}
-
 std::string Cast(const std::string& expression, const std::string& type, const std::string& name) {
   return "CAST(" + expression + " AS " + type + ") AS " + SqlName(name);
 }
@@ -32,7 +25,7 @@ std::string Part(const Schema& rows, const Schema& part, const Sql& sql, Time no
                  const std::string& run) {
   std::vector<std::string> columns;
   for (const Column& column : rows.columns) {
-    if (IsExtra(column.name)) continue;
+    if (IsRejectColumn(column.name)) continue;
     columns.push_back(Cast(part.Find(column.name) ? SqlName(column.name) : "NULL",
                            column.type.ToSql(), column.name));
   }
@@ -47,6 +40,13 @@ std::string Part(const Schema& rows, const Schema& part, const Sql& sql, Time no
 }
 
 }  // namespace
+
+bool IsRejectColumn(const std::string& name) {
+  for (const Extra& extra : kExtras) {
+    if (ToLower(name) == extra.name) return true;
+  }
+  return false;
+}
 
 std::string SqlTime(Time time) {
   std::string text = FormatTime(time);  // 2026-11-21T06:50:52.123456Z

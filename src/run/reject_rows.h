@@ -17,6 +17,8 @@ Result<Sql> RejectRows(Session& session, const Schema& rows, const std::vector<S
 // line 7: …".
 Status RefuseRejects(Session& session, const std::vector<Sql>& parts, std::stop_token stop);
 
+// "_rule", "_raw"…: what stands beside a row that was put aside.
+bool IsRejectColumn(const std::string& name);
 // A point in time as SQL.
 std::string SqlTime(Time time);
 // The shape of a statement that is known to be right; kInternal when it is not.

@@ -23,6 +23,14 @@ bool MayPass(Code code) {
   return false;
 }
 
+Micros Delay(const RetryPolicy& policy, int attempt) {
+  Micros delay = policy.delay;
+  if (policy.backoff == RetryPolicy::Backoff::kExponential) {
+    for (int i = 1; i < attempt && delay < policy.max_delay; ++i) delay *= 2;
+  }
+  return std::min(delay, policy.max_delay);
+}
+
 }  // namespace
 
 std::optional<Micros> RetryAfter(const Task& task, int attempt, const Status& failure) {
@@ -30,11 +38,16 @@ std::optional<Micros> RetryAfter(const Task& task, int attempt, const Status& fa
   bool command_failed = !task.command.empty() && failure.code() != Code::kCanceled;
   if (attempt >= task.retry.attempts || !(MayPass(failure.code()) || command_failed))
     return std::nullopt;
-  Micros delay = task.retry.delay;
-  if (task.retry.backoff == RetryPolicy::Backoff::kExponential) {
-    for (int i = 1; i < attempt && delay < task.retry.max_delay; ++i) delay *= 2;
-  }
-  return std::min(delay, task.retry.max_delay);
+  return Delay(task.retry, attempt);
+}
+
+std::optional<Micros> AgainAfter(const Task& task, int failures, const Status& failure) {
+  // What others make may come yet: a table, a topic.
+  if (!MayPass(failure.code()) && failure.code() != Code::kNotFound) return std::nullopt;
+  bool limited = task.retry.attempts > 1;
+  if (limited && failures >= task.retry.attempts) return std::nullopt;
+  if (limited) return Delay(task.retry, failures);
+  return Delay({.delay = std::chrono::seconds(1), .max_delay = std::chrono::minutes(1)}, failures);
 }
 
 }  // namespace millrace

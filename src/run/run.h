@@ -28,6 +28,7 @@ struct Event {
     kTaskStarted,
     kTaskRetry,
     kTaskEnded,
+    kStreamed,  // how a continuous task does, now and then: `record` and `message`
     kCheckFailed,
     kWarning,
     kRunEnded
@@ -48,6 +49,7 @@ struct Event {
 struct TaskProgress {  // of a task that runs now
   std::string task;
   std::string stage;     // "reading" "checking" "writing" "committing"
+  std::string note;      // of a continuous task: "1,200 rows/s, 85 ms, 0 behind"
   double fraction = -1;  // 0 to 1; -1 unknown
   int64_t rows = 0, bytes = 0, bytes_total = -1;
   Micros elapsed{0};
@@ -66,6 +68,7 @@ struct RunOptions {
   std::map<std::string, std::string> params;
   std::optional<Time> logical_date;
   int parallel = 0;  // 0: one a core
+  bool rejects = false;  // only what the tasks put aside since it was last tried again
 };
 
 // What would run and why.
@@ -106,14 +109,19 @@ class Runner {
     Status status;
   };
   Result<Outcome> Run(const std::string& file, const RunOptions& options, std::stop_token stop);
+  // Stays: runs each task by its schedule, or continuously, until `drain` is requested: continuous
+  // tasks then end with the batch at hand, within five seconds. A change of the file is taken over
+  // between batches. Of the options, params and parallel count.
+  Result<Outcome> Stay(const std::string& file, const RunOptions& options, std::stop_token drain);
   // Continues a failed, canceled or killed run with the same values: committed tasks are not
   // redone.
   Result<Outcome> Resume(const RunId& run, std::stop_token stop);
   // Any thread, while Run or Resume works.
   std::vector<TaskProgress> Progress() const;
 
- private:
   struct State;
+
+ private:
   std::unique_ptr<State> state_;
 };
 

@@ -3,7 +3,9 @@
 
 #include <map>
 #include <mutex>
+#include <stop_token>
 #include <string>
+#include <utility>
 
 #include "run/progress.h"
 #include "run/run.h"
@@ -27,6 +29,36 @@ class Announcer {
   Clock& clock_;
 };
 
+// What the continuous tasks of a run are told, and what they remember between attempts.
+class StreamControl {
+ public:
+  StreamControl(std::stop_token drain, std::stop_token stop)
+      : drain(std::move(drain)), stop(std::move(stop)) {}
+
+  const std::stop_token drain;  // end with the batch at hand
+  const std::stop_token stop;   // end now
+
+  int AnotherFailure(const std::string& task) {
+    std::lock_guard lock(mutex_);
+    return ++failures_[task];
+  }
+  void Succeeded(const std::string& task, const TaskRecord& totals) {
+    std::lock_guard lock(mutex_);
+    failures_[task] = 0;
+    totals_[task] = totals;
+  }
+  // Of the task's intervals so far, in whatever attempt.
+  TaskRecord Totals(const std::string& task) {
+    std::lock_guard lock(mutex_);
+    return totals_[task];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, int> failures_;  // in a row
+  std::map<std::string, TaskRecord> totals_;
+};
+
 struct RunScope {
   RunContext& context;
   Store& store;  // the context's, with failpoints
@@ -35,6 +67,8 @@ struct RunScope {
   const Pipeline& pipeline;
   RunRecord record;  // id, dates, params, force, full_refresh
   bool planning = false;
+  bool tries_rejects = false;        // takes what was put aside, and nothing else
+  StreamControl* streams = nullptr;  // null: tasks take what is there and end
 
   Time Now() const { return context.env.clock.Now(); }
   void Tell(Event::Kind kind, const Task& task, std::string message, std::string hint = "") {

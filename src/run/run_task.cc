@@ -1,177 +1,18 @@
 #include "run/run_task.h"
 
-#include "run/command.h"
+#include "run/attempt.h"
 #include "run/deadline.h"
 #include "run/retry.h"
-#include "run/walk.h"
 
 namespace millrace {
 
 namespace {
 
-// How an attempt ended well.
-struct Done {
-  TaskState state = TaskState::kSucceeded;
-  std::string reason;
-};
-
-Status WriteRows(Walk& walk, const Interval& interval, std::stop_token stop) {
-  Sql rows = TRY(walk.Transform(interval, stop));
-  Checked checked = TRY(walk.Check(rows, stop));
-  TRY(walk.Write(checked, interval, stop));
-  return walk.WriteRejects(checked, interval, stop);
-}
-
-// The walk: read → transform → check → write → commit. A crash before Plan leaves nothing that
-// counts; after it, the same interval is walked again, past the targets that have it.
-Status Advance(Walk& walk, const Interval& interval, std::stop_token stop) {
-  if (interval.replay && walk.AllHave(interval.commit.id)) return walk.Finish(interval);
-  TRY(walk.TakeFiles(interval, stop));
-  if (walk.TakesRows()) TRY(WriteRows(walk, interval, stop));
-  TRY(walk.Count());
-  if (walk.OnlyChecks()) return Status::Ok();
-  TRY(walk.Plan(interval));
-  TRY(walk.CommitRejects(interval, stop));
-  TRY(walk.CommitTargets(interval, stop));
-  return walk.Finish(interval);
-}
-
-// The task as it was when another run planned the interval: with that run's ${run.*}.
-Result<std::optional<Pipeline>> PipelineOf(RunScope& run, const RunRecord& other) {
-  Diagnostics diagnostics;
-  RunContext& context = run.context;
-  auto pipeline = LoadPipeline(context.project, run.pipeline.file, context.registry,
-                               run.record.params, ValuesOf(other), diagnostics);
-  TRY(diagnostics.ToStatus());
-  return pipeline;
-}
-
-class Attempt {
- public:
-  Attempt(RunScope& run, const Task& task, TaskLog& log)
-      : run_(run), task_(task), log_(log), progress_(run.board, task.key) {}
-
-  Result<Done> WalkOn(std::stop_token stop);
-  Result<Done> RunItsCommand(int attempt, std::stop_token stop);
-  const TaskRecord& counts() const { return counts_; }
-
- private:
-  Status Complete(const Interval& interval, std::stop_token stop);
-  Status Replay(Walk& walk, const Interval& interval, std::stop_token stop);
-  Status Walked(const Walk& walk, Status status) {
-    counts_ = walk.counts;
-    return status;
-  }
-
-  RunScope& run_;
-  const Task& task_;
-  TaskLog& log_;
-  ProgressBoard::Line progress_;
-  TaskRecord counts_;
-};
-
-// One interval a turn: first what a killed run left, then what is new.
-Result<Done> Attempt::WalkOn(std::stop_token stop) {
-  Done done{.state = TaskState::kSkipped};
-  Wishes wishes{.force = run_.record.force, .full_refresh = run_.record.full_refresh};
-  for (;;) {
-    auto walk = TRY(Walk::Begin(run_, task_, run_.record, log_, progress_, stop));
-    Decision decision = TRY(Decide(*walk, wishes, stop));
-    const Interval& interval = decision.interval;
-    if (!decision.warning.empty()) {
-      log_.Line("warning: " + decision.warning);
-      run_.Tell(Event::Kind::kWarning, task_, decision.warning);
-    }
-    if (done.reason.empty()) done.reason = decision.reason;
-    log_.Line(decision.reason);
-    switch (decision.kind) {
-      case Decision::Kind::kSkip:
-        // Once more: the process that committed may have ended just before it told the inputs.
-        TRY(walk->Acknowledge(interval));
-        return done;
-      case Decision::Kind::kAbandon: TRY(run_.store.AbandonCommit(interval.commit.id)); continue;
-      case Decision::Kind::kSupersede:
-        TRY(run_.store.FinishCommit(interval.commit.id, run_.Now()));
-        continue;
-      case Decision::Kind::kAdopt: TRY(run_.store.AdoptCommit(interval.commit)); continue;
-      case Decision::Kind::kComplete:
-        walk.reset();
-        TRY(Complete(interval, stop));
-        done.state = TaskState::kSucceeded;
-        continue;
-      case Decision::Kind::kRun:
-        TRY(walk->OpenInputs(interval, stop));
-        TRY(Walked(*walk, Advance(*walk, interval, stop)));
-        done.state = TaskState::kSucceeded;
-        return done;
-    }
-  }
-}
-
-Status Attempt::Complete(const Interval& interval, std::stop_token stop) {
-  if (interval.commit.run == run_.record.id) {
-    auto walk = TRY(Walk::Begin(run_, task_, run_.record, log_, progress_, stop));
-    return Replay(*walk, interval, stop);
-  }
-  Result<RunRecord> planner = run_.store.GetRun(interval.commit.run);
-  if (!planner.ok() && planner.code() != Code::kNotFound) return planner.status();
-  RunRecord values = planner.ok() ? *std::move(planner) : run_.record;
-  values.id = interval.commit.run;  // stays in the rows, whatever became of its record
-  std::optional<Pipeline> pipeline = TRY(PipelineOf(run_, values));
-  const Task* then = pipeline ? pipeline->Find(task_.key) : nullptr;
-  if (then == nullptr) return Internal("task " + task_.key + " is gone while it runs");
-  Task task = *then;
-  task.reads = task_.reads;
-  task.schema = task_.schema;
-  auto walk = TRY(Walk::Begin(run_, task, values, log_, progress_, stop));
-  return Replay(*walk, interval, stop);
-}
-
-Status Attempt::Replay(Walk& walk, const Interval& interval, std::stop_token stop) {
-  Status opened = walk.AllHave(interval.commit.id) ? Status::Ok() : walk.OpenInputs(interval, stop);
-  if (opened.code() == Code::kInvalid) {
-    if (walk.AnyHas(interval.commit.id)) {
-      return {Code::kInvalid,
-              "a target has commit " + std::to_string(interval.commit.id.sequence) +
-                  " and another does not, and its rows cannot be read again: " + opened.message(),
-              "`--full-refresh` reads everything again and replaces it"};
-    }
-    log_.Line("planned rows cannot be read again, and no target has them: planning anew. " +
-              opened.message());
-    return run_.store.AbandonCommit(interval.commit.id);
-  }
-  TRY(std::move(opened));
-  return Walked(walk, Advance(walk, interval, stop));
-}
-
-Result<Done> Attempt::RunItsCommand(int attempt, std::stop_token stop) {
-  progress_.Stage("running");
-  RunValues values = ValuesOf(run_.record);
-  TaskCommand command{.folder = run_.pipeline.folder};
-  for (const std::string& argument : task_.command)
-    command.arguments.push_back(ResolveRun(argument, values));
-  command.environment = {{"MILLRACE_PIPELINE", run_.pipeline.name},
-                         {"MILLRACE_TASK", task_.key},
-                         {"MILLRACE_ATTEMPT", std::to_string(attempt)},
-                         {"MILLRACE_RUN_ID", values.id},
-                         {"MILLRACE_LOGICAL_DATE", FormatTime(values.logical_date)},
-                         {"MILLRACE_DATA_INTERVAL_START", FormatTime(values.interval_start)},
-                         {"MILLRACE_DATA_INTERVAL_END", FormatTime(values.interval_end)},
-                         {"MILLRACE_PROJECT", run_.context.project.folder},
-                         {"MILLRACE_LAKE", run_.context.lake.storage().Uri("")}};
-  for (const auto& [name, value] : run_.pipeline.params)
-    command.environment["MILLRACE_PARAM_" + name] = value;
-  TRY(RunCommand(command, log_, stop));
-  return Done{.reason = "it is a command"};
-}
-
 // What became of the attempt, as the store and the scheduler are told.
-TaskEnd Judge(const Task& task, int attempt, const Result<Done>& done) {
+TaskEnd Judge(std::optional<Micros> again_after, const Result<Done>& done) {
   if (done.ok()) return {.verdict = {done->state}};
   if (done.code() == Code::kCanceled) return {{TaskState::kCanceled}, done.status()};
-  if (std::optional<Micros> delay = RetryAfter(task, attempt, done.status())) {
-    return {{TaskState::kPending, *delay}, done.status()};
-  }
+  if (again_after) return {{TaskState::kPending, *again_after}, done.status()};
   return {{TaskState::kFailed}, done.status()};
 }
 
@@ -194,13 +35,14 @@ TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token st
               .attempt = attempt};
   run.announcer.Tell(event);
 
-  Deadline deadline(task.timeout, stop);
+  bool streams = run.streams != nullptr && task.trigger.continuous;
+  Deadline deadline(streams ? std::nullopt : task.timeout, stop);
   Attempt tried(run, task, log);
-  Result<Done> done = task.command.empty() ? tried.WalkOn(deadline.token())
-                                           : tried.RunItsCommand(attempt, deadline.token());
+  Result<Done> done = streams                ? tried.Stream(stop)
+                      : task.command.empty() ? tried.WalkOn(deadline.token())
+                                             : tried.RunItsCommand(attempt, deadline.token());
   if (done.code() == Code::kCanceled && deadline.expired() && !stop.stop_requested()) {
-    done = Status(Code::kUnavailable, "it took longer than " + FormatDuration(*task.timeout),
-                  "raise its `timeout`");
+    done = TookTooLong(task);
   }
 
   if (!done.ok()) {  // an engine's or a program's words may quote what it was given
@@ -208,7 +50,12 @@ TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token st
                   Masked(done.status().hint(), secrets));
   }
 
-  TaskEnd end = Judge(task, attempt, done);
+  std::optional<Micros> again_after;
+  if (!done.ok()) {
+    again_after = streams ? AgainAfter(task, run.streams->AnotherFailure(task.key), done.status())
+                          : RetryAfter(task, attempt, done.status());
+  }
+  TaskEnd end = Judge(again_after, done);
   std::string reason = done.ok() ? done->reason : done.status().message();
   log.Line(std::string(Name(end.verdict.state)) + ": " +
            (done.ok() ? reason : done.status().ToString()));

@@ -1,4 +1,4 @@
-#include "run/run.h"
+#include "run/runner.h"
 
 #include <unistd.h>
 
@@ -10,12 +10,8 @@
 
 #include "base/hash.h"
 #include "base/text.h"
-#include "run/faulty_store.h"
 #include "run/plan.h"
-#include "run/run_graph.h"
-#include "run/run_scope.h"
 #include "run/run_task.h"
-#include "run/scheduler.h"
 #include "run/upkeep.h"
 
 namespace millrace {
@@ -33,7 +29,7 @@ RunId MakeRunId(Time now) {
   return id + "-" + NewUuid().substr(0, 6);
 }
 
-RunRecord Describe(const std::string& file, const RunOptions& options, Time now) {
+RunRecord RecordOf(const std::string& file, const RunOptions& options, Time now) {
   RunRecord record{.id = MakeRunId(now),
                    .pipeline_file = std::filesystem::absolute(file).lexically_normal().string()};
   record.started = now;
@@ -42,6 +38,7 @@ RunRecord Describe(const std::string& file, const RunOptions& options, Time now)
   record.params = options.params;
   record.force = options.force;
   record.full_refresh = options.full_refresh;
+  record.tries_rejects = options.rejects;
   record.process = ::getpid();
   return record;
 }
@@ -64,13 +61,6 @@ Status Bury(Store& store, const RunRecord& run, Time now) {
                        "process " + std::to_string(run.process) + " ended without finishing it");
 }
 
-Status BuryDead(Store& store, const std::string& pipeline, Time now) {
-  for (const RunRecord& run : TRY(store.Runs(pipeline, kRunsLookedAt))) {
-    if (run.state == RunState::kRunning) TRY(Bury(store, run, now));
-  }
-  return Status::Ok();
-}
-
 std::vector<LineageRecord> LineageOf(const Pipeline& pipeline) {
   std::vector<LineageRecord> records;
   for (const Task& task : pipeline.tasks) {
@@ -90,30 +80,27 @@ RunValues ValuesOf(const RunRecord& record) {
   return {record.id, record.logical_date, record.interval_start, record.interval_end};
 }
 
-struct Runner::State {
-  explicit State(RunContext context)
-      : context(context),
-        store(WithFailpoints(context.store)),
-        announcer(context.observer, context.env.clock),
-        board(context.env.clock) {}
-
-  Time Now() const { return context.env.clock.Now(); }
-  Result<Pipeline> Load(const std::string& file, const RunRecord& record);
-  Outcome Work(const RunRecord& record, const Pipeline& pipeline, std::vector<GraphTask> graph,
-               int parallel, std::stop_token stop);
-  Outcome End(RunScope& run, const std::vector<GraphNode>& nodes, Status failure,
-              std::stop_token stop);
-
-  RunContext context;
-  std::unique_ptr<Store> store;
-  Announcer announcer;
-  ProgressBoard board;
-};
-
 Runner::Runner(RunContext context) : state_(std::make_unique<State>(context)) {}
 Runner::~Runner() = default;
 
 std::vector<TaskProgress> Runner::Progress() const { return state_->board.Look(); }
+
+RunRecord Runner::State::Describe(const std::string& file, const RunOptions& options) const {
+  return RecordOf(file, options, Now());
+}
+
+Status Runner::State::BuryDead(const std::string& pipeline) {
+  for (const RunRecord& run : TRY(store->Runs(pipeline, kRunsLookedAt))) {
+    if (run.state == RunState::kRunning) TRY(Bury(*store, run, Now()));
+  }
+  return Status::Ok();
+}
+
+Status Runner::State::Create(const RunRecord& record, const Pipeline& pipeline,
+                             const std::vector<GraphTask>& graph) {
+  TRY(store->CreateRun(record, RecordsOf(record.id, graph)));
+  return store->SetLineage(pipeline.name, LineageOf(pipeline));
+}
 
 Result<Pipeline> Runner::State::Load(const std::string& file, const RunRecord& record) {
   Diagnostics diagnostics;
@@ -136,7 +123,7 @@ Result<Pipeline> Runner::State::Load(const std::string& file, const RunRecord& r
 
 Result<std::vector<TaskPlan>> Runner::Plan(const std::string& file, const RunOptions& options,
                                            std::stop_token stop) {
-  RunRecord record = Describe(file, options, state_->Now());
+  RunRecord record = state_->Describe(file, options);
   Pipeline pipeline = TRY(state_->Load(file, record));
   record.pipeline = pipeline.name;
   std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline, options.tasks));
@@ -147,17 +134,15 @@ Result<std::vector<TaskPlan>> Runner::Plan(const std::string& file, const RunOpt
 
 Result<Runner::Outcome> Runner::Run(const std::string& file, const RunOptions& options,
                                     std::stop_token stop) {
-  RunRecord record = Describe(file, options, state_->Now());
+  RunRecord record = state_->Describe(file, options);
   Pipeline pipeline = TRY(state_->Load(file, record));
   record.pipeline = pipeline.name;
   std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline, options.tasks));
   if (record.full_refresh) TRY(CheckRefreshable(pipeline, graph));
 
-  Store& store = *state_->store;
-  auto lock = TRY(store.LockPipeline(pipeline.name));
-  TRY(BuryDead(store, pipeline.name, state_->Now()));
-  TRY(store.CreateRun(record, RecordsOf(record.id, graph)));
-  TRY(store.SetLineage(pipeline.name, LineageOf(pipeline)));
+  auto lock = TRY(state_->store->LockPipeline(pipeline.name));
+  TRY(state_->BuryDead(pipeline.name));
+  TRY(state_->Create(record, pipeline, graph));
   return state_->Work(record, pipeline, std::move(graph), options.parallel, stop);
 }
 
@@ -188,8 +173,10 @@ Result<Runner::Outcome> Runner::Resume(const RunId& id, std::stop_token stop) {
 
 Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pipeline,
                                     std::vector<GraphTask> graph, int parallel,
-                                    std::stop_token stop) {
-  RunScope run{context, *store, announcer, board, pipeline, record};
+                                    std::stop_token stop, StreamControl* streams) {
+  RunScope run{context,  *store, announcer,          board,
+               pipeline, record, /*planning=*/false, record.tries_rejects,
+               streams};
   announcer.Tell({.kind = Event::Kind::kRunStarted, .run = record.id, .pipeline = pipeline.name});
   std::vector<GraphNode> nodes;
   for (const GraphTask& task : graph) nodes.push_back({task.upstream, task.state});
@@ -205,7 +192,8 @@ Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pip
       std::lock_guard lock(mutex);
       return ++attempts[index];
     }();
-    TaskEnd end = RunTask(run, task, attempt, stop);
+    // A stop of streams only asks them to end with the batch at hand.
+    TaskEnd end = RunTask(run, task, attempt, streams ? streams->stop : stop);
     std::lock_guard lock(mutex);
     if (end.verdict.state == TaskState::kFailed && first_failure.ok())
       first_failure = end.failure.In(task.key);
@@ -226,7 +214,7 @@ Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pip
   };
   Schedule schedule(std::move(nodes), parallel);
   schedule.Run(go, leave, stop);
-  return End(run, schedule.nodes(), first_failure, stop);
+  return End(run, schedule.nodes(), first_failure, streams ? streams->stop : stop);
 }
 
 Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& nodes,

@@ -1,5 +1,6 @@
 #include "run/upkeep.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/storage.h"
@@ -39,8 +40,11 @@ class Upkeep {
   }
 
   Status Rejects(const Task& task) {
-    if (!task.rejects) return Status::Ok();
-    Result<TableName> name = ParseTableName(task.rejects->traits.writes);
+    for (const Target& target : task.rejects) TRY(RejectsOf(target));
+    return Status::Ok();
+  }
+  Status RejectsOf(const Target& target) {
+    Result<TableName> name = ParseTableName(target.traits.writes);
     bool elsewhere = !name.ok();
     if (elsewhere || !rejects_seen_.insert(*name).second) return Status::Ok();
     std::unique_ptr<Table> table = run_.context.lake.Open(*name);
@@ -65,7 +69,8 @@ class Upkeep {
       Result<TableName> name = ParseTableName(written);
       if (!name.ok() || !seen_.insert(written).second) continue;
       std::unique_ptr<Table> table = run_.context.lake.Open(*name);
-      if (TRY(table->Exists())) TRY(table->Vacuum(*retention_.versions, false, now_));
+      Status vacuumed = table->Vacuum(*retention_.versions, false, now_).status();
+      if (vacuumed.code() != Code::kNotFound) TRY(std::move(vacuumed));
     }
     return Status::Ok();
   }
@@ -79,6 +84,33 @@ class Upkeep {
 };
 
 }  // namespace
+
+void CompactStreamed(RunScope& run, std::stop_token stop) {
+  constexpr int64_t kSmall = int64_t{32} << 20, kTarget = int64_t{256} << 20;  // bytes
+  constexpr int kMany = 100;
+  for (const Task& task : run.pipeline.tasks) {
+    if (!task.trigger.continuous) continue;
+    for (const std::string& written : task.writes) {
+      Result<TableName> name = ParseTableName(written);
+      if (!name.ok() || stop.stop_requested()) continue;
+      auto compact = [&]() -> Status {
+        std::unique_ptr<Table> table = run.context.lake.Open(*name);
+        if (!TRY(table->Exists())) return Status::Ok();
+        Snapshot now = TRY(table->Load());
+        auto small = std::count_if(now.files.begin(), now.files.end(),
+                                   [](const DataFile& file) { return file.size < kSmall; });
+        if (small < kMany) return Status::Ok();
+        std::unique_ptr<Session> session = TRY(run.context.engine.Open("compaction"));
+        return table->Compact(*session, kTarget, run.Now(), stop).status();
+      };
+      Status status = compact();
+      bool raced = status.code() == Code::kConflict || status.code() == Code::kCanceled;
+      if (!status.ok() && !raced)
+        run.Tell(Event::Kind::kWarning, task, "compaction of " + written + ": " + status.message(),
+                 status.hint());
+    }
+  }
+}
 
 void KeepUp(RunScope& run, std::stop_token stop) {
   if (!run.context.project.lake.retention.Any()) return;

@@ -36,6 +36,11 @@ Sql WithMetadata(const Sql& rows, const Schema& schema, Time now, const std::str
           SqlLiteral(run) + " AS _run_id FROM (" + rows.text + "\n)"};
 }
 
+WriteIntent IntentOf(const Interval& interval) {
+  const CommitRecord& commit = interval.commit;
+  return {.refresh = commit.refresh, .id = commit.id, .now = commit.now};
+}
+
 // MILLRACE_LOG=debug: sources tell each request that they send.
 bool LogsRequests() {
   const char* level = std::getenv("MILLRACE_LOG");
@@ -84,7 +89,8 @@ Status Walk::MakeEnds(std::stop_token stop) {
   }
   for (const Target& target : task.targets)
     outputs.push_back(TRY(MakeOutput(target, task, connect_, stop)));
-  if (task.rejects) rejects = TRY(MakeOutput(*task.rejects, task, connect_, stop));
+  for (const Target& target : task.rejects)
+    rejects.push_back(TRY(MakeOutput(target, task, connect_, stop)));
   return Status::Ok();
 }
 
@@ -111,26 +117,28 @@ Status Walk::FindPins() {
 }
 
 bool Walk::AllHave(const CommitId& id) const {
-  bool rejects_have = !rejects || rejects->Has(id);
-  return rejects_have && std::all_of(outputs.begin(), outputs.end(),
-                                     [&](const auto& output) { return output.Has(id); });
+  auto has = [&](const WalkOutput& output) { return output.Has(id); };
+  // Rejects go first, and where there are none they are not committed.
+  return std::all_of(outputs.begin(), outputs.end(), has) &&
+         (!outputs.empty() || std::all_of(rejects.begin(), rejects.end(), has));
 }
 
 bool Walk::AnyHas(const CommitId& id) const {
-  return std::any_of(outputs.begin(), outputs.end(),
-                     [&](const auto& output) { return output.Has(id); }) ||
-         (rejects && rejects->Has(id));
+  auto has = [&](const WalkOutput& output) { return output.Has(id); };
+  return std::any_of(outputs.begin(), outputs.end(), has) ||
+         std::any_of(rejects.begin(), rejects.end(), has);
 }
 
 bool Walk::TakesRows() const {
   bool rows = std::any_of(outputs.begin(), outputs.end(),
                           [](const auto& output) { return output.sink->TakesRows(); });
-  return rows || rejects || !task.checks.empty();
+  return rows || !rejects.empty() || !task.checks.empty();
 }
 
 Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
   int64_t bytes = 0, rows = 0;
   for (WalkInput& input : inputs) {
+    if (TriesRejectsAgain(interval)) break;
     const std::string& name = input.input->name;
     Range range;
     if (auto begin = interval.commit.begin.find(name); begin != interval.commit.begin.end())
@@ -147,7 +155,7 @@ Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
                      "restore an earlier version of the target, or write to another one");
     }
     if (input.info.removed > 0)
-      log_.Line("input '" + name + "': " + FormatCount(input.info.removed) +
+      Say("input '" + name + "': " + FormatCount(input.info.removed) +
                 " landed files are not read: lake.retention.landing removed them");
     bytes += std::max<int64_t>(input.info.bytes, 0);
     rows += std::max<int64_t>(input.info.rows, 0);
@@ -169,7 +177,7 @@ Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
 
 Status Walk::TakeFiles(const Interval& interval, std::stop_token stop) {
   std::vector<OfferedFile> files;
-  WriteIntent intent{.refresh = interval.commit.refresh};
+  WriteIntent intent = IntentOf(interval);
   for (const WalkInput& input : inputs) {
     for (const SourceFile& file : input.info.files) files.push_back({file, input.source.get()});
   }
@@ -178,7 +186,7 @@ Status Walk::TakeFiles(const Interval& interval, std::stop_token stop) {
     TRY(output.sink->Open({}, intent, stop));
     WriteCount count = TRY(output.sink->TakeFiles(files, stop));
     counts.bytes_out += count.bytes;
-    log_.Line(output.sink->Target() + ": " + FormatCount(static_cast<int64_t>(files.size())) +
+    Say(output.sink->Target() + ": " + FormatCount(static_cast<int64_t>(files.size())) +
               " files, " + FormatBytes(count.bytes));
   }
   return Status::Ok();
@@ -231,6 +239,10 @@ Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
       Sha256Hex(task.key + "#" + std::to_string(interval.commit.id.sequence)).substr(0, 15),
       nullptr, 16);
   TRY(session_->FixTime(interval.commit.now, seed));
+  if (TriesRejectsAgain(interval)) {
+    TRY(DefinePins(stop));
+    return RejectsToTry(interval, stop);
+  }
   for (WalkInput& input : inputs) {
     Status status = BindInput(input, stop);
     if (!status.ok()) return status.In("input '" + input.input->name + "'");
@@ -254,6 +266,9 @@ Result<Checked> Walk::Check(const Sql& rows, std::stop_token stop) {
 Status Walk::Record(const Checked& checked) {
   for (const CheckOutcome& outcome : checked.outcomes) {
     const millrace::Check& check = *outcome.check;
+    int64_t& failed_rows = failed_rows_[check.name];
+    failed_rows += outcome.failed_rows;
+    if (checked.verdict.ok() && !IsTimeToTell()) continue;
     const char* on_fail = check.on_fail == OnFail::kFail         ? "fail"
                           : check.on_fail == OnFail::kQuarantine ? "quarantine"
                                                                  : "drop";
@@ -263,7 +278,7 @@ Status Walk::Record(const Checked& checked) {
                             .severity = check.severity == CheckSeverity::kWarn ? "warn" : "error",
                             .on_fail = on_fail,
                             .passed = outcome.passed,
-                            .failed_rows = outcome.failed_rows,
+                            .failed_rows = failed_rows,
                             .detail = outcome.detail}));
     std::string result = check.name + (outcome.passed ? " passed" : " failed: " + outcome.detail);
     log_.Line("check " + result);
@@ -298,7 +313,8 @@ Status Walk::WriteOutput(WalkOutput& output, Sql rows, const Interval& interval,
     rows = WithMetadata(rows, schema, interval.commit.now, interval.commit.run);
     schema = TRY(SchemaOf(*session_, rows));
   }
-  WriteIntent intent{.refresh = interval.commit.refresh};
+  WriteIntent intent = IntentOf(interval);
+  intent.takes_rejects = !rejects.empty();
   for (const WalkInput& input : inputs) {
     intent.replaced_files.insert(intent.replaced_files.end(), input.info.rewritten.begin(),
                                  input.info.rewritten.end());
@@ -309,7 +325,7 @@ Status Walk::WriteOutput(WalkOutput& output, Sql rows, const Interval& interval,
   counts.bytes_out += count.bytes;
   if (count.discarded) discarded_.push_back(*count.discarded);
   progress_.Rows(counts.rows_out);
-  log_.Line(output.sink->Target() + ": " + FormatCount(count.rows) + " rows, " +
+  Say(output.sink->Target() + ": " + FormatCount(count.rows) + " rows, " +
             FormatBytes(count.bytes));
   return Status::Ok();
 }
@@ -324,22 +340,26 @@ Result<std::vector<Sql>> Walk::DecodeRejects() {
 }
 
 Status Walk::WriteRejects(const Checked& checked, const Interval& interval, std::stop_token stop) {
-  std::vector<Sql> parts = TRY(DecodeRejects());
-  if (!rejects) {
+  std::vector<Sql> parts;
+  if (!TriesRejectsAgain(interval)) parts = TRY(DecodeRejects());
+  if (rejects.empty()) {
     counts.rows_rejected = checked.rejected;
     return RefuseRejects(*session_, parts, stop);
   }
-  if (rejects->Has(interval.commit.id)) return Status::Ok();
   if (checked.rejected_rows) parts.push_back(*checked.rejected_rows);
   for (const Sql& part : discarded_) parts.push_back(part);
 
   Schema rows = TRY(SchemaOf(*session_, checked.accepted_rows));
   Sql all = TRY(RejectRows(*session_, rows, parts, interval.commit.now, interval.commit.run));
-  TRY(rejects->sink->Open(TRY(SchemaOf(*session_, all)), {.refresh = interval.commit.refresh},
-                          stop));
-  WriteCount count = TRY(rejects->sink->WriteFrom(*session_, all, stop));
-  counts.rows_rejected = count.rows;
-  log_.Line(rejects->sink->Target() + ": " + FormatCount(count.rows) + " rows put aside");
+  Schema schema = TRY(SchemaOf(*session_, all));
+  for (WalkOutput& output : rejects) {
+    if (output.Has(interval.commit.id)) continue;
+    TRY(output.sink->Open(schema, IntentOf(interval), stop));
+    WriteCount count = TRY(output.sink->WriteFrom(*session_, all, stop));
+    counts.rows_rejected = count.rows;
+    output.nothing = count.rows == 0 && !interval.commit.refresh;
+    Say(output.sink->Target() + ": " + FormatCount(count.rows) + " rows put aside");
+  }
   return Status::Ok();
 }
 
@@ -348,7 +368,60 @@ Status Walk::Count() {
   // Rows that nobody counted on the way in are those that came out.
   if (counts.rows_in == 0 && task.sql.empty())
     counts.rows_in = counts.rows_out + counts.rows_rejected + dropped_;
-  return run.store.UpdateTask(counts);
+  return IsTimeToTell() ? run.store.UpdateTask(Totals()) : Status::Ok();
+}
+
+TaskRecord Walk::Totals() const {
+  TaskRecord totals = counts;
+  totals.rows_in += before_.rows_in;
+  totals.rows_out += before_.rows_out;
+  totals.rows_rejected += before_.rows_rejected;
+  totals.bytes_in += before_.bytes_in;
+  totals.bytes_out += before_.bytes_out;
+  return totals;
+}
+
+std::optional<Time> Walk::Oldest() const {
+  std::optional<Time> oldest;
+  for (const WalkInput& input : inputs) {
+    std::optional<Time> one = input.source->Info().oldest;
+    if (one && (!oldest || *one < *oldest)) oldest = one;
+  }
+  return oldest;
+}
+
+Result<std::vector<Lag>> Walk::Lags(const CommitRecord& commit, std::stop_token stop) {
+  std::vector<Lag> all;
+  for (WalkInput& input : inputs) {
+    auto end = commit.end.find(input.input->name);
+    if (end == commit.end.end()) continue;
+    std::vector<Lag> lags = TRY(input.source->Lags(end->second, stop));
+    all.insert(all.end(), lags.begin(), lags.end());
+  }
+  return all;
+}
+
+bool Walk::IsTimeToTell() const {
+  return tell_every_.count() == 0 || run.Now() >= told_ + tell_every_;
+}
+
+void Walk::Say(const std::string& line) {
+  if (IsTimeToTell()) log_.Line(line);
+}
+
+void Walk::Stream(const RangeLimit& limit, const TaskRecord& before, Micros tell_every) {
+  before_ = before;
+  for (WalkInput& input : inputs) input.source->SetLimit(limit);
+  tell_every_ = tell_every;
+}
+
+void Walk::Next() {
+  if (IsTimeToTell()) told_ = run.Now();
+  before_ = Totals();
+  counts = TaskRecord{.run = counts.run, .task = counts.task};
+  discarded_.clear();
+  dropped_ = 0;
+  Stage("reading");
 }
 
 Status Walk::Plan(const Interval& interval) {
@@ -375,11 +448,17 @@ Status Walk::Commit(WalkOutput& output, const Interval& interval, std::stop_toke
                   .position = WritePosition(interval.commit),
                   .now = interval.commit.now};
   Status status = output.sink->Commit(info, stop);
-  return status.ok() ? status : status.In(output.sink->Target());
+  if (!status.ok()) return status.In(output.sink->Target());
+  output.last = Committed{info.id.sequence, info.position};
+  return status;
 }
 
 Status Walk::CommitRejects(const Interval& interval, std::stop_token stop) {
-  return rejects ? Commit(*rejects, interval, stop) : Status::Ok();
+  for (WalkOutput& output : rejects) {
+    bool append = !output.target->traits.replaces;
+    if (!output.nothing || !append || outputs.empty()) TRY(Commit(output, interval, stop));
+  }
+  return Status::Ok();
 }
 
 Status Walk::CommitTargets(const Interval& interval, std::stop_token stop) {
@@ -391,6 +470,8 @@ Status Walk::Finish(const Interval& interval) {
   TRY(run.store.FinishCommit(interval.commit.id, run.Now()));
   Stage("");
   for (const auto& [stage, seconds] : seconds_) {
+    if (!IsTimeToTell()) break;
+    if (stage.empty()) continue;
     TRY(run.store.AddMetric({run.record.id, task.key, "seconds_" + stage, seconds}));
   }
   return Acknowledge(interval);

@@ -24,6 +24,7 @@ struct WalkOutput {
   const Target* target = nullptr;
   std::unique_ptr<Sink> sink;
   std::optional<Committed> last;  // what it has of this task
+  bool nothing = false;           // of this interval: it has no rows for it
   bool Has(const CommitId& id) const { return last && last->sequence >= id.sequence; }
 };
 
@@ -35,6 +36,9 @@ struct Pin {
       snapshot;  // absent: no such table yet (only the task's own may be missing)
   std::optional<Position> position() const;
 };
+
+// Where a task's rejects are in the lake. kInvalid: nowhere, or others put theirs there, too.
+Result<std::unique_ptr<Table>> RejectsTable(RunScope& run, const Task& task);
 
 class Walk {
  public:
@@ -50,7 +54,7 @@ class Walk {
   bool AllHave(const CommitId& id) const;
   bool AnyHas(const CommitId& id) const;
   bool TakesRows() const;
-  bool OnlyChecks() const { return outputs.empty() && !rejects; }
+  bool OnlyChecks() const { return outputs.empty() && rejects.empty(); }
 
   Status TakeFiles(const Interval& interval, std::stop_token stop);
   Result<Sql> Transform(const Interval& interval, std::stop_token stop);
@@ -62,6 +66,11 @@ class Walk {
   Status CommitRejects(const Interval& interval, std::stop_token stop);
   Status CommitTargets(const Interval& interval, std::stop_token stop);
   Status Finish(const Interval& interval);
+  // After Finish: the same ends walk another interval.
+  void Next();
+  // For intervals that follow each other closely: what each holds at most, what those before it
+  // counted, and how often the store and the log are told.
+  void Stream(const RangeLimit& limit, const TaskRecord& before, Micros tell_every);
   // Sources learn that the interval is committed; more than once does no harm.
   Status Acknowledge(const Interval& interval);
 
@@ -74,10 +83,14 @@ class Walk {
 
  public:
   std::vector<WalkInput> inputs;
-  std::vector<WalkOutput> outputs;
-  std::optional<WalkOutput> rejects;
+  std::vector<WalkOutput> outputs, rejects;
   std::vector<Pin> pins;
-  TaskRecord counts;
+  TaskRecord counts;  // of this interval
+  TaskRecord Totals() const;
+  // When the first of the interval's records came about, where a source tells.
+  std::optional<Time> Oldest() const;
+  // How far the inputs are behind at the end of `commit`.
+  Result<std::vector<Lag>> Lags(const CommitRecord& commit, std::stop_token stop);
 
  private:
   Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& log,
@@ -88,9 +101,12 @@ class Walk {
   Status DefinePins(std::stop_token stop);
   Status BindInput(WalkInput& input, std::stop_token stop);
   Result<std::vector<Sql>> DecodeRejects();
+  Result<Sql> RejectsToTry(const Interval& interval, std::stop_token stop);
   Status WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop);
   Status Commit(WalkOutput& output, const Interval& interval, std::stop_token stop);
   Status Record(const Checked& checked);
+  bool IsTimeToTell() const;
+  void Say(const std::string& line);  // to the log, when it is time to tell
   void Stage(const std::string& name);
 
   const RunValues values_;
@@ -98,6 +114,10 @@ class Walk {
   ProgressBoard::Line& progress_;
   std::vector<Sql> discarded_;  // rows that a target's contract refused
   int64_t dropped_ = 0;         // rows that a check with `on_fail: drop` took
+  TaskRecord before_;           // counts of the intervals before this one
+  std::map<std::string, int64_t> failed_rows_;  // by check, with those of the intervals before
+  Micros tell_every_{0};
+  Time told_;
   std::string stage_;
   Time stage_began_;
   std::map<std::string, double> seconds_;  // by stage

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,7 @@ struct RunRecord {
   std::optional<Time> ended;
   std::map<std::string, std::string> params;
   bool force = false, full_refresh = false;  // as asked for; a resumed run keeps them
+  bool tries_rejects = false;                // not kept: what it planned is completed all the same
   std::string error;                         // first failure, one line
   int64_t process = 0;                       // pid of the owner
 };
@@ -144,7 +146,8 @@ class Store {
 
   // The protocol: PlanCommit → every Sink::Commit → FinishCommit.
   virtual Status PlanCommit(const CommitRecord& commit) = 0;      // kConflict unless it is last + 1
-  virtual Status FinishCommit(const CommitId& id, Time now) = 0;  // twice is once
+  // Twice is once. Commits long before it are forgotten: the newest thousand of a task are kept.
+  virtual Status FinishCommit(const CommitId& id, Time now) = 0;
   // Only for a plan that no sink has. The commit before it is the newest again; the sequence number
   // is reused. kConflict unless it is the newest and unfinished.
   virtual Status AbandonCommit(const CommitId& id) = 0;
@@ -167,6 +170,9 @@ class Store {
   virtual Status SetLineage(std::string_view pipeline,
                             const std::vector<LineageRecord>& records) = 0;
   virtual Result<std::vector<LineageRecord>> Lineage() = 0;
+  // Continuous tasks that a user wants to wait, until told otherwise.
+  virtual Status SetPaused(std::string_view task, bool paused) = 0;
+  virtual Result<std::set<std::string>> PausedTasks() = 0;
   virtual Status AddFiles(const std::vector<FileRecord>& files) = 0;
   virtual Result<std::vector<FileRecord>> Files(std::string_view task) = 0;
 };

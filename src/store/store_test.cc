@@ -311,6 +311,11 @@ TEST_P(StoreConformance, RecordsOnceWhatIsToldTwice) {
 }
 
 TEST_P(StoreConformance, LineageIsReplacedByPipeline) {
+  ASSERT_TRUE(store_->SetPaused("orders/a", true).ok());
+  ASSERT_TRUE(store_->SetPaused("orders/a", true).ok());
+  ASSERT_TRUE(store_->SetPaused("orders/b", true).ok());
+  ASSERT_TRUE(store_->SetPaused("orders/b", false).ok());
+  EXPECT_EQ(*store_->PausedTasks(), std::set<std::string>{"orders/a"});
   ASSERT_TRUE(store_->SetLineage("orders", {{"orders", "orders/a", "bronze.a", true}}).ok());
   ASSERT_TRUE(store_->SetLineage("other", {{"other", "other/z", "bronze.a", false}}).ok());
   ASSERT_TRUE(store_->SetLineage("orders", {{"orders", "orders/b", "bronze.b", true}}).ok());

@@ -6,7 +6,9 @@
 
 #include "base/text.h"
 #include "conformance/api_server.h"
+#include "conformance/cassandra_world.h"
 #include "conformance/kafka_world.h"
+#include "conformance/postgres_world.h"
 #include "conformance/s3_world.h"
 #include "conformance/suite.h"
 
@@ -130,6 +132,11 @@ SinkKind S3Sink(const std::string& label, const std::string& path, const std::st
           .replaces = replaces};
 }
 
+// Cassandra has times in milliseconds, no nulls in lists, and columns in their order by name.
+constexpr const char* kCassandraTypes =
+    "id, b, d, day, f, i, l, CASE WHEN id = 1 THEN [1, 3] END AS li, mp, n, s, st, t, "
+    "date_trunc('milliseconds', ts)::TIMESTAMPTZ AS ts, date_trunc('milliseconds', tz) AS tz, v, x";
+
 std::string ReadTable(World& world) {
   std::unique_ptr<Table> table = world.lake().Open(*ParseTableName("silver.rows"));
   Result<Snapshot> snapshot = table->Load();
@@ -163,6 +170,20 @@ SinkKind TableSink(const std::string& label, const std::string& more, bool repla
           .replaces = replaces};
 }
 
+std::string PostgresConfig(const std::string& table, const std::string& more) {
+  return "{table: \"@WORLD@." + table + "\", " + more + ", " + PostgresFields() + "}";
+}
+
+SinkKind PostgresSink(const std::string& label, const std::string& more, bool replaces) {
+  return {.label = label,
+          .connector = "postgres",
+          .config = PostgresConfig("rows", more),
+          .read = ReadFromPostgres,
+          .spoil = SpoilPostgres,
+          .lake = LakeBesidePostgres,
+          .replaces = replaces};
+}
+
 SinkKind FileSink(const std::string& label, const std::string& config, const std::string& glob,
                   bool replaces) {
   return {.label = label,
@@ -180,6 +201,13 @@ void RegisterConnectors(Registry& registry) { RegisterAll(registry); }
 std::vector<SourceKind> SourceKinds() {
   const std::string missing = "missing/*.csv";
   return {
+      {.label = "cassandra",
+       .connector = "cassandra",
+       .config = CassandraConfig("rows"),
+       .missing_config = CassandraConfig("missing"),
+       .add = AddToCassandra,
+       .lake = LakeBesideCassandra,
+       .types = kCassandraTypes},
       {.label = "file_csv",
        .connector = "file",
        .config = "\"data/*.csv\"",
@@ -233,6 +261,13 @@ std::vector<SourceKind> SourceKinds() {
        .missing_config = "missing",
        .add = Land,
        .lake = LandingOnS3},
+      {.label = "postgres",
+       .connector = "postgres",
+       .config = PostgresConfig("rows", "cursor: id"),
+       .missing_config = PostgresConfig("missing", "cursor: id"),
+       .add = InsertIntoPostgres,
+       .lake = LakeBesidePostgres,
+       .untyped = true},
       {.label = "rest",
        .connector = "rest",
        .config = RestConfig("rows"),
@@ -255,6 +290,14 @@ std::vector<SourceKind> SourceKinds() {
 
 std::vector<SinkKind> SinkKinds() {
   return {
+      {.label = "cassandra",
+       .connector = "cassandra",
+       .config = CassandraConfig("rows", ", key: id, create_keyspace: {}"),
+       .read = ReadCassandra,
+       .spoil = SpoilCassandra,
+       .lake = LakeBesideCassandra,
+       .types = kCassandraTypes,
+       .shows_early = true},
       FileSink("file_a_commit", "{path: out/, format: parquet}", "out/*.parquet", false),
       FileSink("file_replaced", "out/rows.parquet", "out/rows.parquet", true),
       KafkaSink("kafka_exactly_once", "exactly_once"),
@@ -269,6 +312,10 @@ std::vector<SinkKind> SinkKinds() {
        .read = ReadBucket("landing/in/*.parquet"),
        .spoil = RemoveBucket,
        .lake = LandingOnS3},
+      PostgresSink("postgres_append", "mode: append", false),
+      PostgresSink("postgres_replace", "mode: replace", true),
+      PostgresSink("postgres_merge", "mode: merge, key: id", false),
+      PostgresSink("postgres_delete_insert", "mode: delete_insert, key: id", false),
       S3Sink("s3_a_commit", "out/", "out/*.parquet", false),
       S3Sink("s3_replaced", "out/rows.parquet", "out/rows.parquet", true),
       TableSink("table_append", "mode: append", false),

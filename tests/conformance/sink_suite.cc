@@ -75,6 +75,7 @@ TEST_P(SinkSuite, CommittedTwiceCountsOnce) {
 }
 
 TEST_P(SinkSuite, WithoutCommitNothingStays) {
+  if (GetParam().shows_early) GTEST_SKIP() << "declared by its entry: rows are seen at once";
   Write(1, Ids(1, 3));
   Lines before = world_.Files();
   ASSERT_TRUE(WriteUncommitted(world_, GetParam(), kTask, 2, Ids(4, 6)).ok());
@@ -105,8 +106,9 @@ TEST_P(SinkSuite, NoRowsAreACommitToo) {
 TEST_P(SinkSuite, KeepsNullsAndEveryType) {
   if (GetParam().fixed_shape)
     GTEST_SKIP() << "declared by its entry: its columns are always the same";
-  Write(1, EveryType());
-  EXPECT_EQ(Seen("*"), world_.Lines(EveryType()));
+  std::string rows = "SELECT " + GetParam().types + " FROM (" + EveryType() + ")";
+  Write(1, rows);
+  EXPECT_EQ(Seen("*"), world_.Lines(rows));
 }
 
 TEST_P(SinkSuite, ANewColumnComesOrIsRefusedClearly) {
@@ -149,7 +151,9 @@ TEST_P(SinkSuite, StopsWithinASecond) {
   EXPECT_LT(Clock::now() - asked, kStopLimit);
   EXPECT_EQ(count.code(), Code::kCanceled) << count.status().ToString();
   sink.reset();
-  EXPECT_EQ(Seen(), Lines());
+  if (!GetParam().shows_early) {
+    EXPECT_EQ(Seen(), Lines());
+  }
 }
 
 // Killed at any point of the second commit, that commit made again gives what an undisturbed one

@@ -76,6 +76,8 @@ struct SourceKind {
   bool fixed_shape = false;
   // Rows travel as text, which has no types: it is not asked to keep every one.
   bool untyped = false;
+  // What of EveryType() it can keep, in the order in which it gives it.
+  std::string types = "*";
 };
 
 struct SinkKind {
@@ -90,6 +92,9 @@ struct SinkKind {
   bool replaces = false;  // as its traits say
   bool fixed_shape = false;
   std::string columns = "*";  // how rows of id and v are given to it
+  std::string types = "*";    // what of EveryType() it can keep, in the order in which it is read
+  // Rows are seen before their commit: a replay writes them again, as they were.
+  bool shows_early = false;
 };
 
 // Defined by the program.

@@ -108,7 +108,8 @@ Result<std::unique_ptr<Sink>> WriteUncommitted(World& world, const SinkKind& kin
   std::string rows = "SELECT " + kind.columns + " FROM (" + statement + ")";
   std::unique_ptr<Sink> sink = TRY(world.MakeSink(kind.connector, kind.config, task));
   Description description = TRY(world.session().Describe({rows}));
-  TRY(sink->Open(sink->TakesRows() ? description.schema : Schema(), {}, {}));
+  WriteIntent intent{.id = {task, sequence}, .now = SystemClock().Now()};
+  TRY(sink->Open(sink->TakesRows() ? description.schema : Schema(), intent, {}));
   if (sink->TakesRows()) {
     TRY(sink->WriteFrom(world.session(), {rows}, {}));
   } else {

@@ -48,7 +48,9 @@ S3Options OptionsOf(const Json& json) {
   if (kind == "profile") options.credentials = S3Credentials::kProfile;
   options.part_size = json.value("part_size", options.part_size);
   options.memory_limit = json.value("memory_limit", options.memory_limit);
+  options.past_cache = json.value("past_cache", options.past_cache);
   options.copy_part_size = json.value("copy_part_size", options.copy_part_size);
+  options.copy_whole = json.value("copy_whole", options.copy_whole);
   options.parts_in_flight = json.value("parts_in_flight", options.parts_in_flight);
   options.connections = json.value("connections", options.connections);
   options.attempts = json.value("attempts", options.attempts);

@@ -511,7 +511,7 @@ def test_it_stops_while_the_engine_waits(world):
 
 def test_a_token_expires_mid_run(world):
     wanted = world.wanted((1, 2))
-    for requests in (14, 40):
+    for requests in (14, 26):
         with Proxy(world.server, keeps=True) as proxy:
             here = in_buckets(world, pipeline=PIPELINE.replace("attempts: 6", "attempts: 1"))
             here.endpoint = proxy.endpoint

@@ -87,6 +87,7 @@ class FilesSink final : public Sink {
       count.bytes = read.size;
     }
     written_ = true;
+    rows_ = count.rows;
     return count;
   }
 
@@ -100,10 +101,7 @@ class FilesSink final : public Sink {
     if (!written_) return Internal("Commit before WriteFrom");
     std::string name = FinalName(commit.id);
     if (refresh_ && config_.mode == SinkMode::kAppend) TRY(RemoveEarlier(name));
-    TRY(Failpoint(place_.connector + ".put.before"));
-    TRY(is_local_ ? storage_.Rename(aside_, name)
-                  : storage_.PutFile(name, written_to_, sha256_, stop));
-    TRY(Failpoint(place_.connector + ".put.after"));
+    if (rows_ > 0 || config_.mode == SinkMode::kReplace) TRY(PutUnder(name, stop));
     Json json = {{"task", commit.id.task},
                  {"sequence", commit.id.sequence},
                  {"file", name},
@@ -117,6 +115,13 @@ class FilesSink final : public Sink {
   std::string Target() const override { return config_.path; }
 
  private:
+  Status PutUnder(const std::string& name, std::stop_token stop) {
+    TRY(Failpoint(place_.connector + ".put.before"));
+    TRY(is_local_ ? storage_.Rename(aside_, name)
+                  : storage_.PutFile(name, written_to_, sha256_, stop));
+    return Failpoint(place_.connector + ".put.after");
+  }
+
   std::string MemoryPath() const { return ".millrace-commits/" + id_ + ".json"; }
 
   // Made of the commit, where each has a file: written twice it is still one file.
@@ -193,6 +198,7 @@ class FilesSink final : public Sink {
   std::string written_to_;  // absolute
   std::string sha256_;
   bool written_ = false;
+  int64_t rows_ = 0;
 };
 
 }  // namespace

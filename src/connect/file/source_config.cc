@@ -26,7 +26,9 @@ Spec<SourceConfig> SourceSpec() {
 }
 
 SourceTraits TraitsOf(const SourceConfig& config) {
-  return {.incremental = config.incremental, .can_be_incremental = true};
+  return {.incremental = config.incremental,
+          .can_be_incremental = true,
+          .pause = std::chrono::seconds(1)};
 }
 
 }  // namespace millrace::file

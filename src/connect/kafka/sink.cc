@@ -182,7 +182,7 @@ Status KafkaSink::Open(const Schema& schema, const WriteIntent& intent, std::sto
     context_.log("warning: topic " + config_.topic + " keeps the records that it has");
   TRY(FindTopic(stop));
   if (!topic_is_there_) {
-    KafkaTopicToMake wanted{config_.topic, config_.create_topic->partitions,
+    KafkaTopicWish wanted{config_.topic, config_.create_topic->partitions,
                          config_.create_topic->replication, config_.create_topic->config};
     TRY(TRY(Client())->CreateTopic(wanted, stop));
     topic_is_there_ = true;

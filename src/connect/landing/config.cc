@@ -34,7 +34,8 @@ Spec<SinkConfig> SinkSpec() {
 SourceTraits TraitsOf(const SourceConfig& config) {
   return {.reads = FolderOf(LandingOf(config)),
           .incremental = config.incremental,
-          .can_be_incremental = true};
+          .can_be_incremental = true,
+          .pause = std::chrono::seconds(1)};
 }
 
 std::string LandingOf(const SourceConfig& config) {

@@ -57,15 +57,18 @@ class LandingSource final : public file::ReadingSource {
   Status Probe(std::stop_token) override { return LoadMatching().status(); }
 
   Result<Position> Latest(const std::optional<Position>&, std::stop_token) override {
-    Contents contents = TRY(LoadMatching());
+    seen_ = TRY(LoadMatching());
     int64_t newest = 0;
-    for (const auto& [name, versions] : contents.files)
+    for (const auto& [name, versions] : seen_->files)
       newest = std::max(newest, versions.back().version);
-    return Place{newest, contents.landing_id}.ToPosition();
+    return Place{newest, seen_->landing_id}.ToPosition();
   }
 
   Status Open(const Range& range, std::stop_token stop) override {
-    Contents contents = TRY(LoadMatching());
+    // A range that ends where Latest() looked needs no second look: manifests do not change.
+    std::optional<Contents> seen = std::exchange(seen_, std::nullopt);
+    bool enough = seen && range.end && TRY(Place::Parse(*range.end)).version <= seen->version;
+    Contents contents = enough ? *std::move(seen) : TRY(LoadMatching());
     Place begin{-1, contents.landing_id}, end{contents.version, contents.landing_id};
     if (range.begin) begin = TRY(Place::Parse(*range.begin));
     if (range.end) end = TRY(Place::Parse(*range.end));
@@ -228,6 +231,7 @@ class LandingSource final : public file::ReadingSource {
   const bool is_local_;
   Places places_;       // as they were when last looked at
   int64_t removed_ = 0;  // files of the range
+  std::optional<Contents> seen_;  // by Latest()
   file::FetchedFiles fetched_;
 };
 

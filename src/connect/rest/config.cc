@@ -401,7 +401,8 @@ Spec<SourceConfig> SourceSpec() {
 }
 
 SourceTraits TraitsOf(const SourceConfig& config) {
-  SourceTraits traits{.can_be_incremental = config.incremental_sync.has_value()};
+  SourceTraits traits{.can_be_incremental = config.incremental_sync.has_value(),
+                      .pause = std::chrono::minutes(1)};
   if (config.for_each && !config.for_each->table.empty()) traits.needs = {config.for_each->table};
   return traits;
 }

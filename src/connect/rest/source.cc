@@ -66,13 +66,18 @@ class RestSource final : public Source {
     return response.ok() ? Status::Ok() : response.status();
   }
 
+  // Of a continuous task, which asks again and again within one run.
+  void SetLimit(const RangeLimit&) override { asks_again_ = true; }
+
   Result<Position> Latest(const std::optional<Position>& begin, std::stop_token stop) override {
     if (stop.stop_requested()) return Canceled();
+    bool had_no_news = asks_again_ && !offered_.empty() && begin && latest_ == *begin;
+    if (had_no_news) TRY(Stage::Remove(std::exchange(offered_, "")));
     std::string from = begin && config_.incremental_sync ? begin->token : "";
     if (!from.empty()) TRY(FetchPosition::Parse(*begin));
     if (context_.planning) return LookOnly(from);
     Memory memory = Remember();
-    bool asked = !context_.run.empty() && memory.run == context_.run &&
+    bool asked = !asks_again_ && !context_.run.empty() && memory.run == context_.run &&
                  memory.definition == definition_ && (from.empty() || from == memory.position);
     // A run asks once: after it completed what was killed, nothing is new to it.
     bool known = asked || TRY(HasMembersOf(memory, stop));
@@ -380,6 +385,7 @@ class RestSource final : public Source {
   ConnectContext& context_;
   std::string id_, folder_, definition_;
   std::string preview_;           // the folder of a stage that goes with this
+  bool asks_again_ = false;
   std::string offered_;           // the folder of a stage that Latest told of and nobody opened
   Position latest_;               // what Latest said last
   std::unique_ptr<Stage> stage_;  // of the opened range; null: it has no records

@@ -170,7 +170,9 @@ Spec<SinkConfig> SinkSpec() {
 SinkTraits TraitsOf(const SinkConfig& config) { return file::TraitsOf(config); }
 
 SourceTraits TraitsOf(const SourceConfig& config) {
-  return {.incremental = config.incremental, .can_be_incremental = true};
+  return {.incremental = config.incremental,
+          .can_be_incremental = true,
+          .pause = std::chrono::seconds(10)};
 }
 
 void Register(Registry& registry) {

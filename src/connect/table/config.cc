@@ -40,6 +40,17 @@ Spec<SinkConfig> SinkSpec() {
              "read, else replace.")
       .Field("key", &SinkConfig::key, "Columns that identify a row, for merge and delete_insert.",
              {.example = "[order_id]"})
+      .Field("order_by", &SinkConfig::order_by,
+             "Of a merge: of rows with one key the last by these columns stays, whether they come "
+             "together or one is there already. Without it a key must come once in a commit.",
+             {.example = "[updated_at]"})
+      .Field("delete_when", &SinkConfig::delete_when,
+             "Of a merge: an SQL condition over the rows. A row that meets it removes the row of "
+             "its key.",
+             {.example = "\"_op = 'delete'\""})
+      .Field("exclude", &SinkConfig::exclude,
+             "Columns of the rows that the table does not get: those that only say what to do.",
+             {.example = "[_op]"})
       .Field("partition_by", &SinkConfig::partition_by,
              "Columns by whose values the files are laid out. Fixed once the table is made.",
              {.example = "[year, month]"})
@@ -59,7 +70,17 @@ Spec<SinkConfig> SinkSpec() {
       .Short("name")
       .Example("A table", "to: {table: silver.orders}")
       .Example("Updated by key", "to: {table: {name: silver.orders, mode: merge, key: order_id}}")
+      .Example("Changes of a database, by key",
+               "to: {table: {name: silver.users, mode: merge, key: id, order_by: _lsn, "
+               "delete_when: \"_op = 'delete'\", exclude: _op}}")
       .Require(HasTableName<SinkConfig>, kNameRule, "write it like silver.orders")
+      .Require(
+          [](const SinkConfig& config) {
+            bool of_merge = !config.order_by.empty() || !config.delete_when.empty();
+            return !of_merge || config.mode == Mode::kMerge;
+          },
+          "'order_by' and 'delete_when' have a meaning only with mode merge",
+          "write `mode: merge`")
       .Require(
           [](const SinkConfig& config) {
             bool keyed = config.mode == Mode::kMerge || config.mode == Mode::kDeleteInsert;
@@ -85,7 +106,11 @@ SinkTraits TraitsOf(const SinkConfig& config) {
   traits.mode = config.mode.value_or(Mode::kAppend);
   traits.replaces = traits.mode == Mode::kReplace;
   traits.contract = config.contract;
+  traits.exclude = config.exclude;
   for (const std::string& column : config.key) traits.columns.push_back({"key", column});
+  for (const std::string& column : config.order_by)
+    traits.columns.push_back({"order_by", column});
+  for (const std::string& column : config.exclude) traits.columns.push_back({"exclude", column});
   for (const std::string& column : config.partition_by) {
     traits.columns.push_back({"partition_by", column});
   }

@@ -45,7 +45,8 @@ struct SourceConfig {
 struct SinkConfig {
   std::string name;
   std::optional<Mode> mode;  // absent: the pipeline decides by the inputs; append where nobody does
-  std::vector<std::string> key;
+  std::vector<std::string> key, order_by, exclude;
+  std::string delete_when;
   std::vector<std::string> partition_by;
   Contract contract = Contract::kEvolve;
   std::string compression = "zstd";

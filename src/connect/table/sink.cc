@@ -63,6 +63,9 @@ class TableSink final : public Sink {
     WriteOptions options;
     options.mode = intent.refresh ? Mode::kReplace : config_.mode.value_or(Mode::kAppend);
     options.key = config_.key;
+    options.order_by = config_.order_by;
+    options.delete_when = config_.delete_when;
+    options.exclude = config_.exclude;
     options.partition_by = config_.partition_by;
     options.contract = config_.contract;
     options.compression = config_.compression;

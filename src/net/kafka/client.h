@@ -4,7 +4,8 @@
 // All calls block, and return within one second of a stop. Codes: kUnavailable nobody answers in
 // time, or asks for patience; kNotFound no such topic; kConflict another producer took over;
 // kInvalid the configuration is wrong or something is denied. Messages name the cluster, never a
-// secret. What librdkafka logs goes to the log that was given, from its threads.
+// secret.
+// What librdkafka logs goes to the log that was given, from its threads.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,7 @@ struct KafkaIsolation {
   bool committed_only = true;  // read_committed: the end is before transactions that are open
 };
 
-struct KafkaTopicToMake {
+struct KafkaTopicWish {
   std::string name;
   int partitions = 1;
   int replication = -1;  // -1: as the brokers are configured
@@ -82,7 +83,7 @@ class KafkaClient {
   Status SetGroupOffset(const std::string& group, const std::string& topic, int partition,
                         const KafkaGroupOffset& offset, std::stop_token stop);
   // Ok when it is there already.
-  Status CreateTopic(const KafkaTopicToMake& topic, std::stop_token stop);
+  Status CreateTopic(const KafkaTopicWish& topic, std::stop_token stop);
 
  protected:
   explicit KafkaClient(std::unique_ptr<kafka::Core> core);

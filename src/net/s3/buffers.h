@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <stop_token>
 #include <string_view>
 
@@ -16,15 +17,21 @@ namespace millrace::s3 {
 // Not thread-safe: it belongs to one request at a time.
 class Buffer {
  public:
-  explicit Buffer(size_t capacity) : data_(new char[capacity]), capacity_(capacity) {}
+  explicit Buffer(size_t capacity)
+      : data_(new (std::align_val_t{kAlignment}) char[capacity]), capacity_(capacity) {}
+  ~Buffer() { ::operator delete[](data_, std::align_val_t{kAlignment}); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
 
-  char* data() { return data_.get(); }
+  char* data() { return data_; }
   size_t capacity() const { return capacity_; }
   size_t size = 0;  // bytes in use
-  std::string_view bytes() const { return {data_.get(), size}; }
+  std::string_view bytes() const { return {data_, size}; }
 
  private:
-  const std::unique_ptr<char[]> data_;
+  static constexpr size_t kAlignment = 4096;  // a page's, as writing past the cache wants it
+
+  char* const data_;
   const size_t capacity_;
 };
 

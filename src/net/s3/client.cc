@@ -107,6 +107,7 @@ Status S3Client::HeadBucket(const std::string& bucket, std::stop_token stop) {
 
 Status S3Client::SupportsConditionalPut(const std::string& bucket, const std::string& prefix,
                                         std::stop_token stop) {
+  if (core_->conditions_hold) return Status::Ok();
   std::string key = prefix + ".millrace-probe-" + NewUuid();
   constexpr char kHint[] = "a table needs a server that puts an object only if none is there";
   S3PutOptions once{.if_absent = true};
@@ -120,7 +121,10 @@ Status S3Client::SupportsConditionalPut(const std::string& bucket, const std::st
   TRY(Status(first));
   Status second = Put(bucket, key, "2", once, stop).status();
   Status removed = Delete(bucket, key, stop);
-  if (second.code() == Code::kConflict) return removed;
+  if (second.code() == Code::kConflict) {
+    core_->conditions_hold = true;
+    return removed;
+  }
   TRY(Status(second));
   return Invalid("the server at " + endpoint() + " ignores 'If-None-Match: *'", kHint);
 }

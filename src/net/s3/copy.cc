@@ -32,9 +32,15 @@ Result<Response> WaitForCopy(Call& call, const Ends& ends, std::stop_token stop)
                                         " is not what it was when listed");
 }
 
-Status CopyWhole(Core& core, const Ends& ends, std::stop_token stop) {
-  Request request{
-      .operation = "CopyObject", .method = "PUT", .bucket = ends.to_bucket, .key = ends.to_key};
+// S3 takes parts at once and joins them at no cost; other servers write what they join again.
+bool PartsAreFaster(const Core& core) { return core.host.find(".amazonaws.") != core.host.npos; }
+
+Status CopyWhole(Core& core, const Ends& ends, int attempts, std::stop_token stop) {
+  Request request{.operation = "CopyObject",
+                  .method = "PUT",
+                  .bucket = ends.to_bucket,
+                  .key = ends.to_key,
+                  .attempts = attempts};
   AddSource(request, ends, ends.from.etag);
   Call call(core, std::move(request));
   Response response = TRY(WaitForCopy(call, ends, stop));
@@ -74,7 +80,12 @@ Status S3Client::Copy(const std::string& from_bucket, const S3Object& from,
                       const std::string& to_bucket, const std::string& to_key,
                       std::stop_token stop) {
   s3::Ends ends{from_bucket, from, to_bucket, to_key};
-  if (from.size <= core_->options.copy_part_size) return s3::CopyWhole(*core_, ends, stop);
+  bool small = from.size <= core_->options.copy_part_size;
+  if (small || (from.size <= core_->options.copy_whole && !s3::PartsAreFaster(*core_))) {
+    Status whole = s3::CopyWhole(*core_, ends, small ? 0 : 1, stop);
+    // A server may be silent while it copies, and for longer than read_timeout.
+    if (small || whole.code() != Code::kUnavailable) return whole;
+  }
   S3Info source = TRY(Head(from_bucket, from.key, stop));
   if (source.size != from.size || (!from.etag.empty() && source.etag != from.etag)) {
     return {Code::kUnavailable, "s3://" + from_bucket + "/" + from.key + " is not what it was"};

@@ -71,6 +71,7 @@ class Core {
   // Set when the server has told a SHA-256 back: it checks the header, so the signature need not
   // cover the bytes a second time.
   std::atomic<bool> server_keeps_sha256 = false;
+  std::atomic<bool> conditions_hold = false;  // found by SupportsConditionalPut
   std::atomic<bool> answered = false;  // the server has, once: its certificate is in order
 
  private:

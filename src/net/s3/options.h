@@ -33,7 +33,9 @@ struct S3Options {
 
   int64_t part_size = int64_t{8} << 20;       // bytes of a part; larger objects go in parts
   int64_t memory_limit = int64_t{256} << 20;  // bytes of objects in memory, all calls together
-  int64_t copy_part_size = int64_t{1} << 30;  // larger objects are copied by the server in parts
+  int64_t past_cache = int64_t{1} << 30;      // bytes; larger files bypass the cache
+  int64_t copy_part_size = int64_t{1} << 30;  // larger copies the server makes in parts: at AWS,
+  int64_t copy_whole = int64_t{5} << 30;      // elsewhere those of more bytes than this
   int parts_in_flight = 8;                    // of one object; each takes its memory
   int connections = 16;                       // at once; more for many small objects far away
   int attempts = 8;                           // of a request

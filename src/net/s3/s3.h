@@ -156,7 +156,7 @@ class S3Client {
                                     Time before, std::stop_token stop);
 
   // Whether the server refuses a second object under one name, tried with an object below `prefix`
-  // that is removed again. ok, or kInvalid with the reason.
+  // that is removed again; once, whatever the bucket. ok, or kInvalid with the reason.
   Status SupportsConditionalPut(const std::string& bucket, const std::string& prefix,
                                 std::stop_token stop);
   // Tries name, connection, certificate, clock, keys and bucket, each once. What was found, in

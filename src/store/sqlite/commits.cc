@@ -6,6 +6,8 @@ namespace millrace::sqlite {
 
 namespace {
 
+constexpr int64_t kKeptCommits = 1000;  // of a task; a continuous one makes 20 a second
+
 std::string Title(const CommitId& id) {
   return "commit " + std::to_string(id.sequence) + " of " + id.task;
 }
@@ -91,6 +93,8 @@ Status FinishCommit(Database& db, const CommitId& id, Time now) {
              now, id.task, id.sequence));
   if (known == 0) return NotFound(Title(id) + " was not planned");
   TRY(ForgetPositionsBefore(db, id));
+  TRY(db.Run("DELETE FROM commits WHERE task = ? AND sequence <= ?", id.task,
+             id.sequence - kKeptCommits));
   return transaction.Commit();
 }
 

@@ -123,9 +123,13 @@ CREATE TABLE files (
 ) STRICT;
 )sql";
 
+constexpr const char* kPausedTasks = R"sql(
+CREATE TABLE paused (task TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+)sql";
+
 // Layout n becomes layout n + 1 by kSteps[n]; layout 0 is an empty file. Steps are never edited,
 // only added.
-constexpr const char* kSteps[] = {kFirstLayout};
+constexpr const char* kSteps[] = {kFirstLayout, kPausedTasks};
 constexpr int64_t kToday = std::size(kSteps);
 
 Result<int64_t> LayoutOf(Database& database) {

@@ -33,6 +33,8 @@ Status AddCheck(Database& db, const CheckRecord& check);
 Result<std::vector<CheckRecord>> Checks(Database& db, const RunId& run);
 Status AddMetric(Database& db, const MetricRecord& metric);
 Result<std::vector<MetricRecord>> Metrics(Database& db, const RunId& run);
+Status SetPaused(Database& db, std::string_view task, bool paused);
+Result<std::set<std::string>> PausedTasks(Database& db);
 Status SetLineage(Database& db, std::string_view pipeline,
                   const std::vector<LineageRecord>& records);
 Result<std::vector<LineageRecord>> Lineage(Database& db);

@@ -53,6 +53,20 @@ Result<std::vector<MetricRecord>> Metrics(Database& db, const RunId& run) {
   return metrics;
 }
 
+Status SetPaused(Database& db, std::string_view task, bool paused) {
+  TRY(db.Run(paused ? "INSERT INTO paused (task) VALUES (?) ON CONFLICT DO NOTHING"
+                    : "DELETE FROM paused WHERE task = ?",
+             task));
+  return Status::Ok();
+}
+
+Result<std::set<std::string>> PausedTasks(Database& db) {
+  Statement row = TRY(db.Query("SELECT task FROM paused"));
+  std::set<std::string> tasks;
+  while (TRY(row.Step())) tasks.insert(row.Text(0));
+  return tasks;
+}
+
 Status SetLineage(Database& db, std::string_view pipeline,
                   const std::vector<LineageRecord>& records) {
   Transaction transaction = TRY(Transaction::Begin(db));

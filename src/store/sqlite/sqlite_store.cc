@@ -80,6 +80,10 @@ class SqliteStore final : public Store {
   Result<std::vector<MetricRecord>> Metrics(const RunId& run) override {
     return sqlite::Metrics(Use().db, run);
   }
+  Status SetPaused(std::string_view task, bool paused) override {
+    return sqlite::SetPaused(Use().db, task, paused);
+  }
+  Result<std::set<std::string>> PausedTasks() override { return sqlite::PausedTasks(Use().db); }
   Status SetLineage(std::string_view pipeline, const std::vector<LineageRecord>& records) override {
     return sqlite::SetLineage(Use().db, pipeline, records);
   }

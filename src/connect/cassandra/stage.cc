@@ -1,0 +1,124 @@
+#include "connect/cassandra/stage.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/failpoint.h"
+#include "base/hash.h"
+#include "base/storage.h"
+#include "base/text.h"
+#include "config/json.h"
+
+namespace millrace::cassandra {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kMostHead = 4 << 20;
+
+Json ToJson(const StageHead& head) {
+  Json columns = Json::array();
+  for (const Column& column : head.schema.columns)
+    columns.push_back({column.name, column.type.ToSql()});
+  return {{"run", head.run},   {"position", head.position},     {"rows", head.rows},
+          {"bytes", head.bytes}, {"made", FormatTime(head.made)}, {"columns", columns},
+          {"files", head.files}};
+}
+
+Result<StageHead> HeadFromJson(const std::string& text) {
+  try {
+    Json json = Json::parse(text);
+    StageHead head{.run = json.at("run").get<std::string>(),
+                   .position = json.at("position").get<std::string>(),
+                   .rows = json.at("rows").get<int64_t>(),
+                   .bytes = json.at("bytes").get<int64_t>(),
+                   .made = TRY(ParseTime(json.at("made").get<std::string>())),
+                   .files = json.at("files").get<std::vector<std::string>>()};
+    for (const Json& column : json.at("columns")) {
+      head.schema.columns.push_back(
+          {column.at(0).get<std::string>(), TRY(ParseType(column.at(1).get<std::string>()))});
+    }
+    return head;
+  } catch (const Json::exception& error) {
+    return NotFound(std::string("not the head of a stage: ") + error.what());
+  }
+}
+
+Result<Staged> Load(const std::string& folder) {
+  return Staged{folder, TRY(HeadFromJson(TRY(OpenLocalStorage(folder)->Read("head.json",
+                                                                            kMostHead))))};
+}
+
+}  // namespace
+
+Result<Staged> WriteStage(const std::string& folder, const std::string& run, Engine& engine,
+                          std::unique_ptr<RowReader> rows,
+                          const std::function<std::string()>& position, Time now,
+                          std::stop_token stop) {
+  Staged stage{folder + "/" + NewUuid(), {.run = run, .made = now}};
+  std::error_code error;
+  fs::create_directories(stage.folder, error);
+  if (error) return FromErrno("cannot make folder " + stage.folder, error.value());
+  std::unique_ptr<Session> session = TRY(engine.Open("cassandra"));
+  TRY(session->Bind("staged", std::move(rows), stop));
+  Sql all{"SELECT * FROM staged"};
+  stage.head.schema = TRY(session->Describe(all)).schema;
+  for (const ParquetFile& file :
+       TRY(session->WriteParquet(all, {.folder = stage.folder, .prefix = "rows"}, stop))) {
+    stage.head.rows += file.rows;
+    stage.head.bytes += file.size;
+    stage.head.files.push_back(fs::path(file.path).filename());
+  }
+  stage.head.position = position();
+  TRY(Failpoint("cassandra.stage.head"));
+  TRY(OpenLocalStorage(stage.folder)->Put("head.json", ToJson(stage.head).dump()));
+  return stage;
+}
+
+std::vector<Staged> FindStages(const std::string& folder) {
+  std::vector<Staged> stages;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    Result<Staged> stage = Load(it->path().string());
+    if (stage.ok()) stages.push_back(*std::move(stage));
+  }
+  std::ranges::sort(stages, [](const Staged& a, const Staged& b) {
+    return a.head.made > b.head.made;
+  });
+  return stages;
+}
+
+Status KeepNewest(const std::string& folder, size_t count) {
+  std::vector<Staged> stages = FindStages(folder);
+  if (stages.size() > count) stages.resize(count);
+  std::error_code error;
+  std::vector<fs::path> gone;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    bool kept = std::ranges::any_of(
+        stages, [&](const Staged& stage) { return stage.folder == it->path().string(); });
+    if (!kept) gone.push_back(it->path());
+  }
+  for (const fs::path& path : gone) {
+    fs::remove_all(path, error);
+    if (error) return FromErrno("cannot remove " + path.string(), error.value());
+  }
+  return Status::Ok();
+}
+
+Sql ReadStage(const Staged& stage) {
+  if (stage.head.files.empty()) {
+    std::vector<std::string> columns;
+    for (const Column& column : stage.head.schema.columns)
+      columns.push_back("NULL::" + column.type.ToSql() + " AS " + SqlName(column.name));
+    return {"SELECT " + Join(columns, ", ") + " WHERE false"};
+  }
+  std::vector<std::string> files;
+  for (const std::string& file : stage.head.files)
+    files.push_back(SqlLiteral(stage.folder + "/" + file));
+  return {"SELECT * FROM read_parquet([" + Join(files, ", ") + "])"};
+}
+
+}  // namespace millrace::cassandra
