@@ -26,9 +26,15 @@ find_library(SIMDJSON_LIBRARY simdjson REQUIRED)
 add_library(simdjson INTERFACE)
 target_link_libraries(simdjson INTERFACE ${SIMDJSON_LIBRARY})
 
-find_library(RDKAFKA_LIBRARY rdkafka REQUIRED)
-add_library(rdkafka INTERFACE)
-target_link_libraries(rdkafka INTERFACE ${RDKAFKA_LIBRARY})
+# librdkafka: static, built beside MILLRACE_DEPS once.
+cmake_path(GET MILLRACE_DEPS PARENT_PATH rdkafka_root)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/librdkafka)
+execute_process(COMMAND ${CMAKE_COMMAND} -E env MILLRACE_DEPS=${rdkafka_root} ${CMAKE_SOURCE_DIR}/tools/librdkafka
+                OUTPUT_VARIABLE rdkafka_folder OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+add_library(rdkafka STATIC IMPORTED)
+set_target_properties(rdkafka PROPERTIES IMPORTED_LOCATION ${rdkafka_folder}/lib/librdkafka.a)
+set(RDKAFKA_INCLUDE ${rdkafka_folder}/include)  # of net/kafka/ only
+target_link_libraries(rdkafka INTERFACE OpenSSL::SSL ${ZSTD_LIBRARY} ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS} m)
 
 # DuckDB: its library travels beside the program, in lib/.
 set(DUCKDB_LIBRARY ${CMAKE_BINARY_DIR}/lib/libduckdb.so)

@@ -121,6 +121,10 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="kafka.")
         self.server = Kafka(f"{self.folder}/server", secure=True).start()
         self.projects = self.topics = 0
+        self.connect()
+
+    def connect(self):
+        """Anew, after the broker was away: this client is slow to come back by itself."""
         self.admin = KafkaAdminClient(bootstrap_servers=self.server.address)
         self.producer = KafkaProducer(bootstrap_servers=self.server.address, linger_ms=5)
 
@@ -142,7 +146,7 @@ class World:
 
     def grow(self, topic, partitions):
         self.admin.create_partitions({topic: NewPartitions(partitions)})
-        self.producer = KafkaProducer(bootstrap_servers=self.server.address)    # which sees them
+        self.connect()    # and see them
 
     def delete(self, topic):
         self.admin.delete_topics([topic])

@@ -167,9 +167,10 @@ Status KafkaClient::SetGroupOffset(const std::string& group, const std::string& 
         auto* requests = request.get();
         rd_kafka_AlterConsumerGroupOffsets(core_->handle, &requests, 1, options.get(),
                                            queue.get());
-        auto answer = core_->Answer(queue.get(), what, stop);
+        auto answer = core_->Answer(queue.get(), stop);
         failure = answer.status();
         if (!answer.ok()) return static_cast<int>(RD_KAFKA_RESP_ERR_NO_ERROR);
+        if (int error = rd_kafka_event_error(answer->get())) return error;
         size_t count = 0;
         auto groups = rd_kafka_AlterConsumerGroupOffsets_result_groups(
             rd_kafka_event_AlterConsumerGroupOffsets_result(answer->get()), &count);
@@ -198,7 +199,10 @@ Status KafkaClient::CreateTopic(const KafkaTopicWish& topic, std::stop_token sto
   kafka::Queue queue(rd_kafka_queue_new(core_->handle));
   auto* topics = wanted.get();
   rd_kafka_CreateTopics(core_->handle, &topics, 1, options.get(), queue.get());
-  auto answer = TRY(core_->Answer(queue.get(), what, stop));
+  auto answer = TRY(core_->Answer(queue.get(), stop));
+  if (int error = rd_kafka_event_error(answer.get()))
+    return kafka::StatusOf(error, core_->Name() + ": " + what,
+                           rd_kafka_event_error_string(answer.get()));
   size_t count = 0;
   auto results =
       rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);

@@ -89,7 +89,9 @@ const char* MechanismOf(KafkaSasl mechanism) {
 Properties ConnectionProperties(const KafkaOptions& options) {
   Properties all = {{"bootstrap.servers", Join(options.brokers, ",")},
                     {"security.protocol", ProtocolOf(options.security)},
-                    {"client.id", "millrace"}};
+                    {"client.id", "millrace"},
+                    // Soon back when a broker is; as often as it is tried, it is not disturbed.
+                    {"reconnect.backoff.max.ms", "1000"}};
   auto add = [&all](const char* name, const std::string& value) {
     if (!value.empty()) all.emplace_back(name, value);
   };
@@ -162,17 +164,19 @@ Status Core::Ask(const std::string& what, const std::function<int(int)>& ask,
   auto deadline = steady_clock::now() + options.timeout;
   while (true) {
     if (stop.stop_requested()) return Canceled();
-    auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
-    int error = ask(std::clamp<int>(static_cast<int>(left.count()), 1, kSliceMillis));
+    auto left = (deadline - steady_clock::now()) / std::chrono::milliseconds(1);
+    int error = ask(static_cast<int>(std::clamp<int64_t>(left, 1, kSliceMillis)));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       std::lock_guard lock(mutex_);
-      failed_handshakes_ = 0;
+      failed_handshakes_ = last_code_ = 0;
       return Status::Ok();
     }
     TRY(Serve());
     if (!MayPass(error)) return StatusOf(error, Name() + ": " + what);
     if (steady_clock::now() >= deadline) {
+      std::unique_lock lock(mutex_);
+      if (last_code_ == RD_KAFKA_RESP_ERR__SSL) return StatusOf(last_code_, Name(), last_error_);
+      lock.unlock();
       return {Code::kUnavailable,
               Name() + ": " + what + ": no answer in " + FormatDuration(options.timeout) +
                   (LastError().empty() ? "" : ": " + LastError()),
@@ -182,8 +186,7 @@ Status Core::Ask(const std::string& what, const std::function<int(int)>& ask,
   }
 }
 
-Result<Core::Event> Core::Answer(rd_kafka_queue_s* queue, const std::string& what,
-                                 std::stop_token stop) {
+Result<Core::Event> Core::Answer(rd_kafka_queue_s* queue, std::stop_token stop) {
   Event event(nullptr, rd_kafka_event_destroy);
   // The request has a time-out of its own, `options.timeout`: an answer comes.
   while (!event) {
@@ -191,9 +194,6 @@ Result<Core::Event> Core::Answer(rd_kafka_queue_s* queue, const std::string& wha
     TRY(Serve());
     event.reset(rd_kafka_queue_poll(queue, kSliceMillis));
   }
-  int error = rd_kafka_event_error(event.get());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return StatusOf(error, Name() + ": " + what, rd_kafka_event_error_string(event.get()));
   return event;
 }
 
@@ -212,6 +212,7 @@ void Core::OnError(int error, const char* text) {
   std::lock_guard lock(mutex_);
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !last_error_.empty()) return;
   last_error_ = text;
+  last_code_ = error;
   // A broker that dies amid a handshake looks like a wrong certificate, too, but not for long.
   bool wrong = error == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
                (error == RD_KAFKA_RESP_ERR__SSL && ++failed_handshakes_ >= kMostHandshakes);

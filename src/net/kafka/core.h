@@ -42,9 +42,9 @@ struct Core {
   // Asks again and again, until it is answered, for at most options.timeout. `ask` gets the
   // milliseconds it may take and returns a code of librdkafka.
   Status Ask(const std::string& what, const std::function<int(int)>& ask, std::stop_token stop);
-  // Waits for the answer to what was sent with this queue.
+  // Waits for the answer to what was sent with this queue; it may be an error.
   using Event = std::unique_ptr<rd_kafka_op_s, void (*)(rd_kafka_op_s*)>;
-  Result<Event> Answer(rd_kafka_queue_s* queue, const std::string& what, std::stop_token stop);
+  Result<Event> Answer(rd_kafka_queue_s* queue, std::stop_token stop);
   // The newest error that librdkafka told by itself; "" when there was none.
   std::string LastError() const;
   void Tell(const std::string& line);
@@ -66,7 +66,7 @@ struct Core {
   mutable std::mutex mutex_;
   std::string last_error_, last_line_;
   int told_ = 0;  // lines of the log
-  int failed_handshakes_ = 0;
+  int failed_handshakes_ = 0, last_code_ = 0;
   Status hopeless_, undelivered_;
 };
 
