@@ -46,8 +46,12 @@ bool AppendTime(std::string_view text, EpochUnit epoch, ColumnBuilder& out) {
 }
 
 bool AppendBoolean(std::string_view text, ColumnBuilder& out) {
-  bool is_true = text == "true" || ToLower(text) == "true";
-  if (!is_true && ToLower(text) != "false") return false;
+  bool is_true = text == "true", is_false = text == "false";
+  if (!is_true && !is_false) {
+    std::string lower = ToLower(text);
+    is_true = lower == "true";
+    if (!is_true && lower != "false") return false;
+  }
   out.AppendBool(is_true);
   return true;
 }
