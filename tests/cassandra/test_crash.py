@@ -8,7 +8,8 @@ import time
 from world import Failure, equal
 
 TABLES = ("changes", "even", "odd")
-KILLS = 5   # at random
+KILLS = 3      # at random
+LONG = False   # the last hit of each point, too, and calls that fail instead
 ROWS = 4000
 
 
@@ -105,8 +106,9 @@ def test_killed_anywhere_the_rows_are_the_same(here):
     expected, points, seconds = calm(before)
     equal(sum(len(rows) for rows in expected.values()) > ROWS // 2, True, "rows of a calm run")
     interesting = [name for name in points if re.search(r"cassandra|store\.(Plan|Finish)Commit", name)]
-    cases = [f"{name}@{hit}=kill" for name in interesting for hit in sorted({1, points[name]})]
-    cases += [f"{name}@1=error" for name in interesting if ".Commit" in name or "PlanCommit" in name]
+    cases = [f"{name}@{hit}=kill" for name in interesting for hit in sorted({1, points[name] if LONG else 1})]
+    if LONG:
+        cases += [f"{name}@1=error" for name in interesting if ".Commit" in name or "PlanCommit" in name]
     failed = []
 
     def check(world, case):

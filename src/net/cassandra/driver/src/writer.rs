@@ -116,28 +116,40 @@ struct Shared {
 impl Shared {
     async fn send(&self, chunk: &Chunk, row: &Row) {
         if !self.failed.load(Ordering::Relaxed) {
-            let values = Encoded(&chunk.bytes[row.start..row.end]);
+            let values = &chunk.bytes[row.start..row.end];
             let statement = &self.statements[row.statement];
-            let sent = self.retry.run(
-                self.repeatable,
-                || {
-                    self.repeated.fetch_add(1, Ordering::Relaxed);
-                },
-                || async {
-                    let answer = self.client.execute_unpaged(statement, Encoded(values.0)).await;
-                    answer.map(|_| ()).map_err(Failure::from)
-                },
-            );
-            if let Err(failure) = sent.await {
-                let mut first = self.failure.lock().unwrap();
-                first.get_or_insert(failure.context(&format!("row {}", row.number + 1)));
-                self.failed.store(true, Ordering::SeqCst);
+            // What is rare is apart: a row on its way is no larger than it must be.
+            if let Err(error) = self.client.execute_unpaged(statement, Encoded(values)).await {
+                Box::pin(self.send_again(row, values, error.into())).await;
             }
         }
-        self.done.fetch_add(1, Ordering::SeqCst);
-        let all = self.done.load(Ordering::SeqCst) == self.given.load(Ordering::SeqCst);
+        let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
+        let all = done == self.given.load(Ordering::SeqCst);
         if all || self.failed.load(Ordering::Relaxed) {
             self.moved.notify_waiters();
+        }
+    }
+
+    async fn send_again(&self, row: &Row, values: &[u8], failure: Failure) {
+        let mut failure = Some(failure);
+        let statement = &self.statements[row.statement];
+        let told = || {
+            self.repeated.fetch_add(1, Ordering::Relaxed);
+        };
+        let sent = self.retry.run(self.repeatable, told, || {
+            let before = failure.take();
+            async move {
+                if let Some(failure) = before {
+                    return Err(failure);
+                }
+                let answer = self.client.execute_unpaged(statement, Encoded(values)).await;
+                answer.map(|_| ()).map_err(Failure::from)
+            }
+        });
+        if let Err(failure) = sent.await {
+            let mut first = self.failure.lock().unwrap();
+            first.get_or_insert(failure.context(&format!("row {}", row.number + 1)));
+            self.failed.store(true, Ordering::SeqCst);
         }
     }
 
