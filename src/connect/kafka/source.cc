@@ -67,6 +67,8 @@ class KafkaSource final : public Source {
   Status FindLost(const KafkaOffsets& ends, KafkaPosition& position, KafkaOffsets& begins,
                   std::stop_token stop);
   int64_t MostRows() const;
+  Status TakeParts(const std::optional<Position>& begin, const KafkaPosition& end,
+                   KafkaOffsets& begins, std::stop_token stop);
   Status CheckThere(std::stop_token stop);
   Status StartConsumer(const KafkaOffsets& begins);
   Status MakeDecoder(std::stop_token stop);
@@ -231,21 +233,10 @@ Status KafkaSource::Open(const Range& range, std::stop_token stop) {
   TRY(FindTopics(stop));
   Position end_position = range.end ? *range.end : TRY(Latest(range.begin, stop));
   KafkaPosition end = TRY(KafkaPosition::Parse(end_position));
-  KafkaPosition begin;
-  if (range.begin) begin = TRY(KafkaPosition::Parse(*range.begin));
-  parts_.clear();
+  // What a position tells of the range before it does not count for the one after it.
+  if (range.begin == end_position) end.from.clear();
   KafkaOffsets begins;
-  for (const auto& [topic, partitions] : end.ends) {
-    for (const auto& [partition, to] : partitions) {
-      auto from = OffsetIn(end.from, topic, partition);
-      if (!from) from = OffsetIn(begin.ends, topic, partition);
-      if (!from) return Invalid("the position does not tell where " + NameOf(topic, partition) +
-                                " begins");
-      auto there = topics_.find(topic);
-      if (there != topics_.end() && partition < there->second) begins[topic][partition] = *from;
-      if (*from < to) parts_.push_back({topic, partition, *from, to});
-    }
-  }
+  TRY(TakeParts(range.begin, end, begins, stop));
   bool reading_on = consumer_ != nullptr && begins == standing_;
   if (!reading_on) TRY(CheckThere(stop));
   TRY(StartConsumer(begins));
@@ -260,6 +251,40 @@ Status KafkaSource::Open(const Range& range, std::stop_token stop) {
   turn_ = 0;
   told_columns_ = false;
   oldest_ = -1;
+  return Status::Ok();
+}
+
+Status KafkaSource::TakeParts(const std::optional<Position>& begin, const KafkaPosition& end,
+                              KafkaOffsets& begins, std::stop_token stop) {
+  KafkaOffsets known, unknown;
+  if (begin) known = TRY(KafkaPosition::Parse(*begin)).ends;
+  for (const auto& [topic, partitions] : end.ends) {
+    for (const auto& [partition, to] : partitions) {
+      auto from = OffsetIn(end.from, topic, partition);
+      if (!from) from = OffsetIn(known, topic, partition);
+      if (from)
+        begins[topic][partition] = *from;
+      else
+        unknown[topic][partition] = to;
+    }
+  }
+  if (!unknown.empty() && (begin || start_.at == kKafkaEnd))
+    return Invalid("the position does not tell where " + unknown.begin()->first + " begins");
+  for (const auto& [topic, partitions] :
+       TRY(Resolve(start_, unknown, *TRY(Client()), stop)))
+    begins[topic].insert(partitions.begin(), partitions.end());
+
+  parts_.clear();
+  for (auto& [topic, partitions] : begins) {
+    auto there = topics_.find(topic);
+    int count = there == topics_.end() ? 0 : there->second;
+    for (const auto& [partition, from] : partitions) {
+      int64_t to = *OffsetIn(end.ends, topic, partition);
+      if (from < to) parts_.push_back({topic, partition, from, to});
+    }
+    std::erase_if(partitions, [&](const auto& each) { return each.first >= count; });
+  }
+  std::erase_if(begins, [](const auto& each) { return each.second.empty(); });
   return Status::Ok();
 }
 

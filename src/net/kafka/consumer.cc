@@ -68,7 +68,8 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(const KafkaOptions& o
   auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(reading.fetch_wait);
   std::string kilobytes = std::to_string(std::max(reading.memory_each, kLeastAhead) >> 10);
   kafka::Properties properties = {
-      {"group.id", reading.group},
+      // Without one, nothing can be assigned.
+      {"group.id", reading.group.empty() ? "millrace" : reading.group},
       {"enable.auto.commit", "false"},
       {"enable.auto.offset.store", "false"},
       {"allow.auto.create.topics", "false"},
