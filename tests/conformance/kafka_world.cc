@@ -89,7 +89,9 @@ Status CopyTo(std::ofstream& out, const std::string& topic) {
     begins[topic][i] = 0;
     ends[topic][i] = kKafkaEnd;
   }
-  ends = TRY(consumer->OffsetsAt(ends, {}));
+  // A commit is seen a moment after it was answered: to there is read, not to where readers are.
+  auto all = TRY(KafkaClient::Open(Broker::Get().Options(), {.committed_only = false}, {}));
+  ends = TRY(all->OffsetsAt(ends, {}));
   TRY(consumer->Assign(begins));
   for (const auto& [partition, end] : ends[topic]) {
     KafkaConsumer::Fetched fetched;

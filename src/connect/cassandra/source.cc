@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "connect/cassandra/config.h"
-#include "connect/cassandra/stage.h"
+#include "connect/row_stage.h"
 
 namespace millrace::cassandra {
 
@@ -66,7 +66,7 @@ class CassandraSource final : public Source {
     Position end = range.end ? *range.end : TRY(Latest(std::nullopt, stop));
     TRY(CheckPosition(end));
     opened_.reset();
-    for (Staged& stage : FindStages(folder_)) {
+    for (RowStage& stage : FindRowStages(folder_)) {
       if (stage.head.position == end.token) opened_ = std::move(stage);
     }
     if (opened_) return Status::Ok();
@@ -79,7 +79,7 @@ class CassandraSource final : public Source {
   }
   Result<std::optional<Sql>> NativeScan(Session&) override {
     if (!opened_) return Internal("NativeScan before Open");
-    return std::optional<Sql>(ReadStage(*opened_));
+    return std::optional<Sql>(ReadRowStage(*opened_));
   }
 
   Status Acknowledge(const Position&) override {
@@ -137,18 +137,18 @@ class CassandraSource final : public Source {
     return options;
   }
 
-  Result<Staged> Take(std::stop_token stop) {
-    for (Staged& stage : FindStages(folder_)) {
+  Result<RowStage> Take(std::stop_token stop) {
+    for (RowStage& stage : FindRowStages(folder_)) {
       // An earlier attempt of this run read it, and nobody was told of its end.
       if (!context_.run.empty() && stage.head.run == context_.run) return std::move(stage);
     }
-    TRY(KeepNewest(folder_, kStagesKept));
+    TRY(KeepNewestStages(folder_, kStagesKept));
     CassandraScanOptions options = TRY(Statement(stop));
     auto scan = TRY(CassandraScan::Open(session_, options, stop));
     auto position = [&] { return scan->Digest() + " " + std::to_string(scan->rows()); };
     Time now = context_.env.clock.Now();
-    Staged stage = TRY(WriteStage(folder_, context_.run, *context_.engine,
-                                  std::make_unique<Borrowed>(*scan), position, now, stop));
+    RowStage stage = TRY(WriteRowStage(folder_, context_.run, *context_.engine,
+                                     std::make_unique<Borrowed>(*scan), position, now, stop));
     if (context_.log)
       context_.log(Shown() + ": " + FormatCount(stage.head.rows) + " rows read, " +
                    FormatBytes(stage.head.bytes) + " staged");
@@ -159,8 +159,8 @@ class CassandraSource final : public Source {
   ConnectContext& context_;
   std::string folder_;  // of the stages
   std::shared_ptr<CassandraSession> session_;
-  std::optional<Staged> stage_;   // what Latest read
-  std::optional<Staged> opened_;  // what the range is
+  std::optional<RowStage> stage_;   // what Latest read
+  std::optional<RowStage> opened_;  // what the range is
 };
 
 }  // namespace

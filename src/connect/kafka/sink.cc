@@ -54,6 +54,7 @@ class KafkaSink final : public Sink {
   Status StartProducer(std::stop_token stop);
   Status FindTopic(std::stop_token stop);
   Status Arrange(const Schema& schema);
+  Status DropTransaction(std::stop_token stop);
   Status Begin(std::stop_token stop);
   Status Fill(const RowsView& rows, int64_t row);
   Status CommitTransaction(const CommitInfo& commit, const KafkaGroupOffset& offset,
@@ -70,7 +71,7 @@ class KafkaSink final : public Sink {
   std::unique_ptr<KafkaClient> client_;
   std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<RecordEncoder> encoder_;
-  bool topic_is_there_ = false, in_transaction_ = false, opened_ = false;
+  bool topic_is_there_ = false, in_transaction_ = false, opened_ = false, asked_ = false;
   Schema schema_;
   Layout layout_;
   KafkaRecordToSend record_;
@@ -127,6 +128,7 @@ Result<std::optional<Committed>> KafkaSink::LastCommit(std::string_view task,
   KafkaClient& client = settle ? *producer_ : *TRY(Client());
   auto found = TRY(client.GroupOffset(GroupOf(task), config_.topic, kCommitPartition,
                                       !context_.planning, stop));
+  if (task == context_.task) asked_ = true;
   if (!found) return std::optional<Committed>();
   if (task == context_.task) committed_ = found->offset;
   return std::optional<Committed>({found->offset, found->metadata});
@@ -176,8 +178,7 @@ Status KafkaSink::Arrange(const Schema& schema) {
 }
 
 Status KafkaSink::Open(const Schema& schema, const WriteIntent& intent, std::stop_token stop) {
-  if (in_transaction_ && producer_) TRY(Judge(producer_->Abort(stop)));
-  in_transaction_ = false;
+  TRY(DropTransaction(stop));
   if (intent.refresh && context_.log)
     context_.log("warning: topic " + config_.topic + " keeps the records that it has");
   TRY(FindTopic(stop));
@@ -198,8 +199,14 @@ Status KafkaSink::Open(const Schema& schema, const WriteIntent& intent, std::sto
   }
   TRY(StartProducer(stop));
   client_.reset();  // the producer answers what is asked from here on
+  if (!asked_) TRY(LastCommit(context_.task, stop));
   opened_ = true;
   bytes_ = 0;
+  return Status::Ok();
+}
+
+Status KafkaSink::DropTransaction(std::stop_token stop) {
+  if (std::exchange(in_transaction_, false) && producer_) return Judge(producer_->Abort(stop));
   return Status::Ok();
 }
 
@@ -276,8 +283,8 @@ Status KafkaSink::CommitTransaction(const CommitInfo& commit, const KafkaGroupOf
 }
 
 Status KafkaSink::Commit(const CommitInfo& commit, std::stop_token stop) {
-  if (committed_ < commit.id.sequence && !opened_) TRY(LastCommit(commit.id.task, stop));
-  if (committed_ >= commit.id.sequence) return Status::Ok();
+  if (!asked_) TRY(LastCommit(commit.id.task, stop));
+  if (committed_ >= commit.id.sequence) return DropTransaction(stop);
   if (!opened_) return Internal("Commit before Open");
   KafkaGroupOffset offset{commit.id.sequence, commit.position};
   if (offset.metadata.size() > kMostPosition) offset.metadata.clear();

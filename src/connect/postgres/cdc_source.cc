@@ -13,6 +13,7 @@
 #include "connect/postgres/selection.h"
 #include "connect/postgres/slot.h"
 #include "connect/postgres/target_table.h"
+#include "connect/row_stage.h"
 
 namespace millrace::postgres {
 
@@ -43,6 +44,35 @@ struct LogPlace {
   }
 };
 
+std::string ShapeOf(const SourceConfig& config) {
+  std::string shape = config.snapshot ? "all" : "none";
+  for (const auto& [name, type] : config.columns) shape += "\n" + name + " " + type;
+  return shape;
+}
+
+// A table without rows has columns all the same. `rows` may be null.
+class WithColumns final : public RowReader {
+ public:
+  WithColumns(std::unique_ptr<CopyReader> rows, const std::vector<SourceColumn>& columns)
+      : rows_(std::move(rows)), columns_(columns) {}
+
+  Result<std::optional<Rows>> Next(std::stop_token stop) override {
+    std::optional<Rows> next;
+    if (rows_) next = TRY(rows_->Next(stop));
+    if (!next && !told_) {
+      RowBatch none(columns_);
+      next = TRY(none.Take());
+    }
+    told_ = true;
+    return next;
+  }
+
+ private:
+  const std::unique_ptr<CopyReader> rows_;
+  const std::vector<SourceColumn>& columns_;
+  bool told_ = false;
+};
+
 class CdcSource final : public Source {
  public:
   CdcSource(const SourceConfig& config, ConnectContext& context)
@@ -51,6 +81,8 @@ class CdcSource final : public Source {
         options_(OptionsOf(config, context.task)),
         state_(OpenLocalStorage(context.state_folder + "/replication")) {
     slot_ = config.slot.empty() ? ServerName(context.task + " " + config.table) : config.slot;
+    folder_ = context.state_folder + "/staging/postgres/" +
+              Sha256Hex(context.task + "\n" + slot_ + "\n" + ShapeOf(config)).substr(0, 24);
     publication_ = config.publication.empty() ? ServerName(config.table) : config.publication;
   }
 
@@ -80,6 +112,7 @@ class CdcSource final : public Source {
   Status Open(const Range& range, std::stop_token stop) override {
     reader_.reset();
     changes_.reset();
+    opened_.reset();
     told_columns_ = false;
     TRY(Connect(stop));
     std::optional<LogPlace> begin;
@@ -100,6 +133,7 @@ class CdcSource final : public Source {
   Result<std::optional<Batch>> Read(std::stop_token stop) override {
     if (stop.stop_requested()) return Canceled();
     std::optional<Rows> rows;
+    if (opened_) return Internal("staged rows are read by the engine, through NativeScan");
     if (reader_) rows = TRY(reader_->Next(stop));
     if (changes_) rows = TRY(NextChanges(stop));
     if (!rows && !std::exchange(told_columns_, true)) {
@@ -111,7 +145,14 @@ class CdcSource final : public Source {
     return std::optional(Batch{.rows = *std::move(rows)});
   }
 
+  Result<std::optional<Sql>> NativeScan(Session&) override {
+    if (!opened_) return std::optional<Sql>();
+    return std::optional<Sql>(ReadRowStage(*opened_));
+  }
+
   Status Acknowledge(const Position& position) override {
+    opened_.reset();
+    if (!std::exchange(swept_, true)) TRY(KeepNewestStages(folder_, 0));
     if (position.token == kUnknown) return Status::Ok();
     LogPlace place = TRY(LogPlace::Parse(position));
     if (stream_) return Lost(stream_->Confirm(place.commit));
@@ -163,50 +204,79 @@ class CdcSource final : public Source {
   }
 
   // A slot, and a snapshot of the table at its birth: no change is between them, none is in both.
+  // The snapshot ends with its connection: its rows are staged before anyone is told of them, so
+  // that whoever comes after a kill goes on with the same ones.
   Result<Position> Snapshot(std::stop_token stop) {
     stream_.reset();
     reader_.reset();
-    fresh_ = {};
+    swept_ = false;
+    if (std::optional<RowStage> left = TRY(FindStage(stop))) return Position{left->head.position};
+    TRY(KeepNewestStages(folder_, 0));
     table_ = TRY(LookAtPublished(*connection_, config_.table, stop));
     TRY(MakePublication(*connection_, publication_, table_, stop));
-    fresh_ = TRY(MakeSlot(*connection_, options_, slot_, stop));
-    born_ = LogPlace{fresh_.start - 1, NewUuid().substr(0, 8)};
-    TRY(Note(born_.born, 0));
-    return born_.ToPosition();
+    FreshSlot fresh = TRY(MakeSlot(*connection_, options_, slot_, stop));
+    LogPlace born{fresh.start - 1, NewUuid().substr(0, 8)};
+    TRY(Note(born.born, 0));
+    TRY(LookAtColumns(stop));
+    std::unique_ptr<CopyReader> rows;
+    if (config_.snapshot) rows = TRY(SnapshotRows(fresh, stop));
+    RowStage stage = TRY(WriteRowStage(
+        folder_, context_.run, *context_.engine,
+        std::make_unique<WithColumns>(std::move(rows), columns_),
+        [&] { return born.ToPosition().token; }, context_.env.clock.Now(), stop));
+    if (connection_->in_transaction()) TRY(connection_->Run("ROLLBACK", stop));
+    if (context_.log)
+      context_.log(config_.table + ": " + FormatCount(stage.head.rows) + " rows read, " +
+                   FormatBytes(stage.head.bytes) + " staged");
+    return Position{stage.head.position};
+  }
+
+  Result<std::unique_ptr<CopyReader>> SnapshotRows(const FreshSlot& fresh, std::stop_token stop) {
+    if (connection_->in_transaction()) TRY(connection_->Run("ROLLBACK", stop));
+    TRY(connection_->Run(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
+            SqlLiteral(fresh.snapshot),
+        stop));
+    return TableRows(fresh.start - 1);
+  }
+
+  // What an earlier attempt staged, where the slot that it made is there yet.
+  Result<std::optional<RowStage>> FindStage(std::stop_token stop) {
+    std::vector<RowStage> stages = FindRowStages(folder_);
+    if (stages.empty()) return std::optional<RowStage>();
+    Result<LogPlace> place = LogPlace::Parse({stages[0].head.position});
+    SlotState slot = TRY(LookAtSlot(*connection_, slot_, stop));
+    if (!place.ok() || !slot.exists || !IsOurs(place->born)) return std::optional<RowStage>();
+    return std::optional(std::move(stages[0]));
   }
 
   Status OpenSnapshot(const Position& end, std::stop_token stop) {
     TRY(LogPlace::Parse(end));
-    if (fresh_.snapshot.empty() || end != born_.ToPosition())
-      return Invalid(
-          "the snapshot of " + config_.table + " that was begun is gone with its process",
-          "another one is taken");
     TRY(LookAtColumns(stop));
-    if (!config_.snapshot) return Status::Ok();
-    if (connection_->in_transaction()) TRY(connection_->Run("ROLLBACK", stop));
-    TRY(connection_->Run(
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " +
-            SqlLiteral(fresh_.snapshot),
-        stop));
-    return StartSnapshot(fresh_.start - 1);
+    for (RowStage& stage : FindRowStages(folder_)) {
+      if (stage.head.position == end.token) opened_ = std::move(stage);
+    }
+    if (opened_) return Status::Ok();
+    return Invalid("what " + config_.table + " held for this commit is not staged any more",
+                   "it is read anew");
   }
 
   // What a preview shows: the rows, without a slot.
   Status OpenPlain(std::stop_token stop) {
     TRY(LookAtColumns(stop));
-    return StartSnapshot(TRY(FlushedTo(stop)));
+    reader_ = TRY(TableRows(TRY(FlushedTo(stop))));
+    return Status::Ok();
   }
 
-  Status StartSnapshot(Lsn at) {
+  Result<std::unique_ptr<CopyReader>> TableRows(Lsn at) {
     const std::string values[] = {"'insert'::text", std::to_string(at) + "::bigint", "0::bigint",
                                   "NULL::timestamptz", "NULL::text[]"};
     size_t i = 0;
     for (SourceColumn& column : ChangeColumns()) selection_->Add(std::move(column), values[i++]);
     CopyOptions options{.server = options_, .batch = config_.batch.count};
-    reader_ = std::make_unique<CopyReader>(*connection_, selection_->columns(),
-                                           std::vector<std::string>{selection_->Select("", "")},
-                                           std::move(options));
-    return Status::Ok();
+    return std::make_unique<CopyReader>(*connection_, selection_->columns(),
+                                        std::vector<std::string>{selection_->Select("", "")},
+                                        std::move(options));
   }
 
   // The stream from a place on: that of before where it goes on from there.
@@ -214,7 +284,6 @@ class CdcSource final : public Source {
     if (stream_ && at_ == from.commit) return Status::Ok();
     stream_.reset();
     relation_.clear();
-    if (fresh_.connection) EndSnapshot(stop);
     TRY(CheckSlot(from, stop));
     table_ = TRY(LookAtPublished(*connection_, config_.table, stop));
     stream_ = TRY(ChangeStream::Open({.server = options_,
@@ -228,12 +297,6 @@ class CdcSource final : public Source {
     return Status::Ok();
   }
 
-  void EndSnapshot(std::stop_token stop) {
-    reader_.reset();
-    fresh_ = {};
-    if (connection_->in_transaction()) (void)connection_->Run("ROLLBACK", stop).ok();
-  }
-
   // The server forgets what is before `confirmed`: that must be ours, or nothing that concerns us.
   Status CheckSlot(const LogPlace& from, std::stop_token stop) {
     SlotState slot = TRY(LookAtSlot(*connection_, slot_, stop));
@@ -242,10 +305,7 @@ class CdcSource final : public Source {
                          " does not exist any more: what changed since the "
                          "last commit is not known",
                      kReadAnew);
-    Result<std::string> note = state_->Read(slot_);
-    auto noted = nlohmann::json::parse(note.ok() ? *note : "", nullptr, false);
-    bool ours = noted.is_object() && noted.value("slot", "") == from.born;
-    advanced_ = ours ? ParseLsn(noted.value("advanced", "0/0")) : 0;
+    advanced_ = IsOurs(from.born) ? ParseLsn(Noted().value("advanced", "0/0")) : 0;
     if (slot.confirmed <= std::max(from.commit, advanced_) + 1) return Status::Ok();
     return Invalid("replication slot " + slot_ +
                        " was moved on, or made anew, by somebody else: it "
@@ -265,6 +325,13 @@ class CdcSource final : public Source {
     nlohmann::ordered_json note{{"slot", born}, {"advanced", LsnText(advanced)}};
     return state_->Put(slot_, note.dump());
   }
+
+  nlohmann::json Noted() {
+    Result<std::string> note = state_->Read(slot_);
+    auto noted = nlohmann::json::parse(note.ok() ? *note : "", nullptr, false);
+    return noted.is_object() ? noted : nlohmann::json::object();
+  }
+  bool IsOurs(const std::string& born) { return Noted().value("slot", "") == born; }
 
   Result<std::optional<Rows>> NextChanges(std::stop_token stop) {
     RowBatch& batch = changes_->batch();
@@ -297,8 +364,9 @@ class CdcSource final : public Source {
   PublishedTable table_;
   std::optional<Selection> selection_;
   std::vector<SourceColumn> columns_;
-  FreshSlot fresh_;  // its snapshot lasts as long as its connection
-  LogPlace born_;
+  std::string folder_;              // of the stages
+  std::optional<RowStage> opened_;  // what the range is, where it begins with the table
+  bool swept_ = false;              // no stage of ours is left
   std::unique_ptr<ChangeStream> stream_;
   std::string relation_;  // the stream's last Relation message
   Lsn at_ = 0;        // what was taken of the stream; 0: in the middle of a range

@@ -211,6 +211,9 @@ void Core::Tell(const std::string& line) {
 void Core::OnError(int error, const char* text) {
   std::lock_guard lock(mutex_);
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !last_error_.empty()) return;
+  // By TLS 1.3 a broker refuses a certificate after the handshake: it looks like a lost connection.
+  if (std::string_view(text).find("SSL routines") != std::string_view::npos)
+    error = RD_KAFKA_RESP_ERR__SSL;
   last_error_ = text;
   last_code_ = error;
   // A broker that dies amid a handshake looks like a wrong certificate, too, but not for long.

@@ -101,6 +101,8 @@ Status KafkaProducer::Produce(const KafkaRecordToSend& record, std::stop_token s
     kafka::Error error(rd_kafka_produceva(core().handle, arguments.data(), arguments.size()));
     if (!error) return Status::Ok();
     int code = rd_kafka_error_code(error.get());
+    // A transaction that cannot be committed any more says so before it says why.
+    if (code == RD_KAFKA_RESP_ERR__STATE) (void)rd_kafka_flush(core().handle, kafka::kSliceMillis);
     Status undelivered = core().TakeDeliveryFailure();
     if (!undelivered.ok()) return undelivered.In(core().Name());
     if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {

@@ -19,9 +19,9 @@
 #include "data/schema.h"
 #include "engine/engine.h"
 
-namespace millrace::cassandra {
+namespace millrace {
 
-struct StageHead {
+struct RowStageHead {
   std::string run;
   std::string position;  // tells whether two reads gave the same rows
   int64_t rows = 0, bytes = 0;
@@ -30,21 +30,21 @@ struct StageHead {
   std::vector<std::string> files;  // relative to the stage
 };
 
-struct Staged {
+struct RowStage {
   std::string folder;
-  StageHead head;
+  RowStageHead head;
 };
 
 // Writes `rows` below `folder`; `position` is asked for when all of them are read.
-Result<Staged> WriteStage(const std::string& folder, const std::string& run, Engine& engine,
-                          std::unique_ptr<RowReader> rows,
-                          const std::function<std::string()>& position, Time now,
-                          std::stop_token stop);
+Result<RowStage> WriteRowStage(const std::string& folder, const std::string& run, Engine& engine,
+                               std::unique_ptr<RowReader> rows,
+                               const std::function<std::string()>& position, Time now,
+                               std::stop_token stop);
 // The whole ones, the newest first.
-std::vector<Staged> FindStages(const std::string& folder);
+std::vector<RowStage> FindRowStages(const std::string& folder);
 // All but the newest of them, and what a killed process left.
-Status KeepNewest(const std::string& folder, size_t count);
+Status KeepNewestStages(const std::string& folder, size_t count);
 // The rows as the engine reads them.
-Sql ReadStage(const Staged& stage);
+Sql ReadRowStage(const RowStage& stage);
 
-}  // namespace millrace::cassandra
+}  // namespace millrace

@@ -1,4 +1,4 @@
-#include "connect/cassandra/stage.h"
+#include "connect/row_stage.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "config/json.h"
 
-namespace millrace::cassandra {
+namespace millrace {
 
 namespace {
 
@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kMostHead = 4 << 20;
 
-Json ToJson(const StageHead& head) {
+Json ToJson(const RowStageHead& head) {
   Json columns = Json::array();
   for (const Column& column : head.schema.columns)
     columns.push_back({column.name, column.type.ToSql()});
@@ -28,15 +28,15 @@ Json ToJson(const StageHead& head) {
           {"files", head.files}};
 }
 
-Result<StageHead> HeadFromJson(const std::string& text) {
+Result<RowStageHead> HeadFromJson(const std::string& text) {
   try {
     Json json = Json::parse(text);
-    StageHead head{.run = json.at("run").get<std::string>(),
-                   .position = json.at("position").get<std::string>(),
-                   .rows = json.at("rows").get<int64_t>(),
-                   .bytes = json.at("bytes").get<int64_t>(),
-                   .made = TRY(ParseTime(json.at("made").get<std::string>())),
-                   .files = json.at("files").get<std::vector<std::string>>()};
+    RowStageHead head{.run = json.at("run").get<std::string>(),
+                      .position = json.at("position").get<std::string>(),
+                      .rows = json.at("rows").get<int64_t>(),
+                      .bytes = json.at("bytes").get<int64_t>(),
+                      .made = TRY(ParseTime(json.at("made").get<std::string>())),
+                      .files = json.at("files").get<std::vector<std::string>>()};
     for (const Json& column : json.at("columns")) {
       head.schema.columns.push_back(
           {column.at(0).get<std::string>(), TRY(ParseType(column.at(1).get<std::string>()))});
@@ -47,22 +47,22 @@ Result<StageHead> HeadFromJson(const std::string& text) {
   }
 }
 
-Result<Staged> Load(const std::string& folder) {
-  return Staged{folder, TRY(HeadFromJson(TRY(OpenLocalStorage(folder)->Read("head.json",
+Result<RowStage> Load(const std::string& folder) {
+  return RowStage{folder, TRY(HeadFromJson(TRY(OpenLocalStorage(folder)->Read("head.json",
                                                                             kMostHead))))};
 }
 
 }  // namespace
 
-Result<Staged> WriteStage(const std::string& folder, const std::string& run, Engine& engine,
-                          std::unique_ptr<RowReader> rows,
-                          const std::function<std::string()>& position, Time now,
-                          std::stop_token stop) {
-  Staged stage{folder + "/" + NewUuid(), {.run = run, .made = now}};
+Result<RowStage> WriteRowStage(const std::string& folder, const std::string& run, Engine& engine,
+                               std::unique_ptr<RowReader> rows,
+                               const std::function<std::string()>& position, Time now,
+                               std::stop_token stop) {
+  RowStage stage{folder + "/" + NewUuid(), {.run = run, .made = now}};
   std::error_code error;
   fs::create_directories(stage.folder, error);
   if (error) return FromErrno("cannot make folder " + stage.folder, error.value());
-  std::unique_ptr<Session> session = TRY(engine.Open("cassandra"));
+  std::unique_ptr<Session> session = TRY(engine.Open("stage"));
   TRY(session->Bind("staged", std::move(rows), stop));
   Sql all{"SELECT * FROM staged"};
   stage.head.schema = TRY(session->Describe(all)).schema;
@@ -73,32 +73,32 @@ Result<Staged> WriteStage(const std::string& folder, const std::string& run, Eng
     stage.head.files.push_back(fs::path(file.path).filename());
   }
   stage.head.position = position();
-  TRY(Failpoint("cassandra.stage.head"));
+  TRY(Failpoint("stage.head"));
   TRY(OpenLocalStorage(stage.folder)->Put("head.json", ToJson(stage.head).dump()));
   return stage;
 }
 
-std::vector<Staged> FindStages(const std::string& folder) {
-  std::vector<Staged> stages;
+std::vector<RowStage> FindRowStages(const std::string& folder) {
+  std::vector<RowStage> stages;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    Result<Staged> stage = Load(it->path().string());
+    Result<RowStage> stage = Load(it->path().string());
     if (stage.ok()) stages.push_back(*std::move(stage));
   }
-  std::ranges::sort(stages, [](const Staged& a, const Staged& b) {
+  std::ranges::sort(stages, [](const RowStage& a, const RowStage& b) {
     return a.head.made > b.head.made;
   });
   return stages;
 }
 
-Status KeepNewest(const std::string& folder, size_t count) {
-  std::vector<Staged> stages = FindStages(folder);
+Status KeepNewestStages(const std::string& folder, size_t count) {
+  std::vector<RowStage> stages = FindRowStages(folder);
   if (stages.size() > count) stages.resize(count);
   std::error_code error;
   std::vector<fs::path> gone;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     bool kept = std::ranges::any_of(
-        stages, [&](const Staged& stage) { return stage.folder == it->path().string(); });
+        stages, [&](const RowStage& stage) { return stage.folder == it->path().string(); });
     if (!kept) gone.push_back(it->path());
   }
   for (const fs::path& path : gone) {
@@ -108,7 +108,7 @@ Status KeepNewest(const std::string& folder, size_t count) {
   return Status::Ok();
 }
 
-Sql ReadStage(const Staged& stage) {
+Sql ReadRowStage(const RowStage& stage) {
   if (stage.head.files.empty()) {
     std::vector<std::string> columns;
     for (const Column& column : stage.head.schema.columns)
@@ -121,4 +121,4 @@ Sql ReadStage(const Staged& stage) {
   return {"SELECT * FROM read_parquet([" + Join(files, ", ") + "])"};
 }
 
-}  // namespace millrace::cassandra
+}  // namespace millrace
