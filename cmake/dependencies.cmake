@@ -69,6 +69,8 @@ target_compile_options(nanoarrow PRIVATE -w)
 
 # The S3 client: AWS's C libraries, static.
 list(APPEND CMAKE_PREFIX_PATH ${MILLRACE_DEPS}/aws)
+set(S2N_USE_CRYPTO_SHARED_LIBS ON)  # one OpenSSL in the process: the system's
+set(AWS_USE_CRYPTO_SHARED_LIBS ON)
 find_package(aws-c-s3 REQUIRED)
 add_library(aws_s3 INTERFACE)
 target_link_libraries(aws_s3 INTERFACE AWS::aws-c-s3)
