@@ -83,8 +83,12 @@ Status Commits::Put(CassandraSession& session, const CommitRow& row, Time now,
                           millis},
                          ", ") +
                     ") USING TIMESTAMP " + std::to_string(row.last_timestamp);
-  return Patiently(RetryOf(config_), stop,
-                   [&] { return session.Execute(cql, Consistency(), stop); });
+  return Patiently(RetryOf(config_), stop, [&]() -> Status {
+    Status status = session.Execute(cql, Consistency(), stop);
+    // Another task made the table just now: it is listed a moment before it can be written.
+    if (status.code() == Code::kNotFound) return {Code::kUnavailable, status.message()};
+    return status;
+  });
 }
 
 }  // namespace millrace::cassandra
