@@ -31,8 +31,17 @@ std::optional<std::string> FromBase64(std::string_view text) {
   return bytes;
 }
 
+constexpr const char* kBase64 = "base64:";
+
 std::string BytesAsText(std::string_view bytes) {
-  return IsUtf8Text(bytes) ? std::string(bytes) : "base64:" + Base64(bytes);
+  bool as_they_are = IsUtf8Text(bytes) && !bytes.starts_with(kBase64);
+  return as_they_are ? std::string(bytes) : kBase64 + Base64(bytes);
+}
+
+std::string BytesOfText(std::string_view text) {
+  std::optional<std::string> bytes;
+  if (text.starts_with(kBase64)) bytes = FromBase64(text.substr(std::string_view(kBase64).size()));
+  return bytes ? *std::move(bytes) : std::string(text);
 }
 
 }  // namespace millrace

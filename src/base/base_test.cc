@@ -111,6 +111,8 @@ TEST(Base64, BothWays) {
     EXPECT_EQ(FromBase64(wrong), std::nullopt) << wrong;
   EXPECT_EQ(BytesAsText("né"), "né");
   EXPECT_EQ(BytesAsText("\xff"), "base64:/w==");
+  for (const char* bytes : {"", "né", "\xff", "base64:", "base64:/w=="})
+    EXPECT_EQ(BytesOfText(BytesAsText(bytes)), bytes);
 }
 
 TEST(Hash, IsSha256) {

@@ -73,10 +73,10 @@ void Tell(const Place& place, const std::string& what, const Status& status,
   if (!status.ok()) diagnostics.Error(place, what + ": " + status.message(), status.hint());
 }
 
-Status AcceptsRows(const Task& task, const Target& target, ConnectContext& context,
-                   std::stop_token stop) {
+Status AcceptsRows(const Target& target, const std::optional<Schema>& schema,
+                   ConnectContext& context, std::stop_token stop) {
   std::unique_ptr<Sink> sink = TRY(target.make(context));
-  return task.schema && sink->TakesRows() ? sink->Accepts(*task.schema, stop) : sink->Probe(stop);
+  return schema && sink->TakesRows() ? sink->Accepts(*schema, stop) : sink->Probe(stop);
 }
 
 // Asks every source and every target, each with the rows' shape where it is known.
@@ -91,12 +91,12 @@ Status AskServers(Workspace& workspace, CheckedPipelines& checked) {
         Status status = source.ok() ? (*source)->Probe(workspace.stop()) : source.status();
         Tell(input.place, "input '" + input.name + "'", status, checked.diagnostics);
       }
-      for (const auto* targets : {&task.targets, &task.rejects}) {
-        for (const Target& target : *targets) {
-          Tell(target.place, target.connector,
-               AcceptsRows(task, target, *context, workspace.stop()), checked.diagnostics);
-        }
-      }
+      auto ask = [&](const Target& target, const std::optional<Schema>& schema) {
+        Tell(target.place, target.connector,
+             AcceptsRows(target, schema, *context, workspace.stop()), checked.diagnostics);
+      };
+      for (const Target& target : task.targets) ask(target, task.schema);
+      for (const Target& target : task.rejects) ask(target, std::nullopt);
       if (workspace.stop().stop_requested()) return Canceled();
     }
   }

@@ -94,6 +94,11 @@ class Source {
   virtual Result<std::optional<Sql>> DecodeRejects(Session& /*session*/) {
     return std::optional<Sql>();
   }
+  // In place of Open: records that were put aside, as _source_file, _line and _raw, are the range
+  // that Read gives now. False: what was kept of them does not tell enough to decode them.
+  virtual Result<bool> OpenRejects(RowReader& /*rejects*/, std::stop_token /*stop*/) {
+    return false;
+  }
   // After Open.
   virtual SourceInfo Info() const { return {}; }
   // What is there beyond `end`, a part each; without a question to the server where that can be.

@@ -58,6 +58,10 @@ Spec<LakeSettings> LakeSpec() {
       .Field("copies", &LakeSettings::copies,
              "Most disk, for each place on a server, that copies of files just written may take on "
              "this machine while the program runs: the tasks after read those.")
+      .Field("compact_every", &LakeSettings::compact_every,
+             "While continuous tasks run: how often the tables they write are looked at. A hundred "
+             "files or more below 32 MB become large ones.",
+             {.example = "1h"})
       .Group("retention", &LakeSettings::retention, RetentionSpec(),
              "How long earlier versions, landed files and rejects are kept.")
       .Short("path")

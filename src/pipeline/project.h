@@ -29,6 +29,7 @@ struct LakeSettings {
   std::string connection;                     // for the places on a server
   bool create_buckets = false;
   Bytes copies{int64_t{1} << 30};  // of files just written, on this machine; each place on a server
+  Micros compact_every{std::chrono::minutes(10)};  // tables that continuous tasks write
   RetentionSettings retention;
 };
 struct StoreSettings {

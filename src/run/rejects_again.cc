@@ -1,4 +1,4 @@
-// What tasks put aside, tried again.
+// Records that could not be decoded, and what tasks put aside, tried again.
 #include <algorithm>
 #include <cstdlib>
 
@@ -24,7 +24,17 @@ Result<std::unique_ptr<Table>> RejectsTable(RunScope& run, const Task& task) {
   return Invalid(task.key + " has no table of rejects", "give it `rejects: {table: …}`");
 }
 
-// They have the columns that the task's SQL gave: they pass the checks again, not the SQL.
+Result<std::vector<Sql>> Walk::DecodeRejects() {
+  std::vector<Sql> parts;
+  for (WalkInput& input : inputs) {
+    if (std::optional<Sql> part = TRY(input.source->DecodeRejects(*session_)))
+      parts.push_back(*std::move(part));
+  }
+  return parts;
+}
+
+// Rows have the columns that the task's SQL gave: they pass the checks again, not the SQL. Records
+// that could not be decoded are what the source would give, if it can decode them now.
 Result<Sql> Walk::RejectsToTry(const Interval& interval, std::stop_token stop) {
   std::unique_ptr<Table> table = TRY(RejectsTable(run, task));
   auto version = [&](const std::map<std::string, Position>& at) -> int64_t {
@@ -45,7 +55,26 @@ Result<Sql> Walk::RejectsToTry(const Interval& interval, std::stop_token stop) {
                                 {"SELECT " + Join(columns, ", ") + " FROM (" + put_aside.text +
                                  "\n) WHERE _raw IS NULL"},
                                 stop));
-  return Sql{std::string("SELECT * FROM ") + kAgain};
+  Sql rows{std::string("SELECT * FROM ") + kAgain};
+  if (!TRY(DecodeAgain(put_aside, stop))) return rows;
+  return Sql{"(" + Statement().text + "\n) UNION ALL BY NAME (" + rows.text + ")"};
+}
+
+// The input is bound to what could be decoded now; false: nothing is to be.
+Result<bool> Walk::DecodeAgain(const Sql& put_aside, std::stop_token stop) {
+  decoded_again_ = false;
+  if (inputs.size() != 1) return false;
+  constexpr const char* kRaw = "millrace_raw";
+  int64_t count = TRY(session_->Materialize(
+      kRaw,
+      {"SELECT _source_file, _line, _raw FROM (" + put_aside.text + "\n) WHERE _raw IS NOT NULL"},
+      stop));
+  if (count == 0) return false;
+  auto reader = TRY(session_->Query({std::string("SELECT * FROM ") + kRaw}, stop));
+  if (!TRY(inputs[0].source->OpenRejects(*reader, stop))) return false;
+  reader.reset();
+  TRY(BindInput(inputs[0], stop));
+  return decoded_again_ = true;
 }
 
 }  // namespace millrace

@@ -20,7 +20,6 @@ namespace {
 
 constexpr Micros kLook = std::chrono::milliseconds(250);      // at clocks and files
 constexpr Micros kDrainTime = std::chrono::milliseconds(4000);  // then what is at hand is given up
-constexpr Micros kCare = std::chrono::minutes(10);  // for the tables that streams write
 constexpr Micros kTableLook = std::chrono::seconds(1);
 constexpr int kRunsLookedAt = 100;  // for a schedule's last run, newest first
 constexpr size_t kMaxWatched = 1000;
@@ -126,7 +125,7 @@ class Generation {
  private:
   // In a thread of its own: a large table takes its time.
   void CareForTables() {
-    if (!streaming_ || state_.Now() < cared_ + kCare) return;
+    if (!streaming_ || state_.Now() < cared_ + state_.context.project.lake.compact_every) return;
     bool first = cared_ == Time();
     cared_ = state_.Now();
     if (first) return;

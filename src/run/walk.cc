@@ -248,6 +248,10 @@ Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
     if (!status.ok()) return status.In("input '" + input.input->name + "'");
   }
   TRY(DefinePins(stop));
+  return Statement();
+}
+
+Sql Walk::Statement() const {
   if (!task.sql.empty()) return Sql{ResolveRun(task.sql, values_)};
   return Sql{"SELECT * FROM " + SqlName(inputs.empty() ? "input" : inputs.front().input->name)};
 }
@@ -330,18 +334,9 @@ Status Walk::WriteOutput(WalkOutput& output, Sql rows, const Interval& interval,
   return Status::Ok();
 }
 
-Result<std::vector<Sql>> Walk::DecodeRejects() {
-  std::vector<Sql> parts;
-  for (WalkInput& input : inputs) {
-    if (std::optional<Sql> part = TRY(input.source->DecodeRejects(*session_)))
-      parts.push_back(*std::move(part));
-  }
-  return parts;
-}
-
 Status Walk::WriteRejects(const Checked& checked, const Interval& interval, std::stop_token stop) {
   std::vector<Sql> parts;
-  if (!TriesRejectsAgain(interval)) parts = TRY(DecodeRejects());
+  if (!TriesRejectsAgain(interval) || decoded_again_) parts = TRY(DecodeRejects());
   if (rejects.empty()) {
     counts.rows_rejected = checked.rejected;
     return RefuseRejects(*session_, parts, stop);

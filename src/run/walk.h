@@ -102,6 +102,8 @@ class Walk {
   Status BindInput(WalkInput& input, std::stop_token stop);
   Result<std::vector<Sql>> DecodeRejects();
   Result<Sql> RejectsToTry(const Interval& interval, std::stop_token stop);
+  Result<bool> DecodeAgain(const Sql& put_aside, std::stop_token stop);
+  Sql Statement() const;
   Status WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop);
   Status Commit(WalkOutput& output, const Interval& interval, std::stop_token stop);
   Status Record(const Checked& checked);
@@ -113,6 +115,7 @@ class Walk {
   TaskLog& log_;
   ProgressBoard::Line& progress_;
   std::vector<Sql> discarded_;  // rows that a target's contract refused
+  bool decoded_again_ = false;  // the input is what was put aside
   int64_t dropped_ = 0;         // rows that a check with `on_fail: drop` took
   TaskRecord before_;           // counts of the intervals before this one
   std::map<std::string, int64_t> failed_rows_;  // by check, with those of the intervals before

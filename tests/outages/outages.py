@@ -84,10 +84,15 @@ class Project:
             self.process = subprocess.Popen([self.millrace, "run"], cwd=self.folder, stdout=log, stderr=log,
                                             env=self.environment())
 
-    def command(self, *words):
+    def refuses(self, why, *words):
+        done = self.command(*words, code=2)
+        assert why in done.stdout + done.stderr, done
+
+    def command(self, *words, code=0):
         done = subprocess.run([self.millrace, *words], cwd=self.folder, env=self.environment(), capture_output=True,
                               text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
 
     def log(self):
         with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as log:
@@ -245,7 +250,10 @@ def test_a_schema_that_does_not_fit(world, options):
         project.feed()
         project.is_exact()
         world.registry.compatibility("BACKWARD", f"{project.topic}-value")
+        project.command("validate", "--online")
         project.define(value="id * 2")   # text before
+        project.command("validate")
+        project.refuses("incompatible", "validate", "--online")
         project.says("taken over")
         project.feed()
         project.says("incompatible")

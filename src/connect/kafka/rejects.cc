@@ -1,10 +1,12 @@
 #include "connect/kafka/rejects.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <utility>
 
 #include "base/base64.h"
 #include "data/column_builder.h"
+#include "data/column_view.h"
 
 namespace millrace::kafka {
 
@@ -41,6 +43,23 @@ Status Rejects::Add(const std::string& topic, int partition, const KafkaRecord& 
 void Rejects::Clear() {
   rejects_.clear();
   bytes_ = 0;
+}
+
+Status Rejects::ForEach(RowReader& rejects, const Take& take, std::stop_token stop) {
+  while (std::optional<Rows> rows = TRY(rejects.Next(stop))) {
+    RowsView view = TRY(RowsView::Of(*rows));
+    const ColumnView &place = view.column(0), &offset = view.column(1), &raw = view.column(2);
+    for (int64_t row = 0; row < rows->count(); ++row) {
+      std::string name(place.IsNull(row) ? "" : place.Bytes(row));
+      size_t slash = name.rfind('/');
+      std::string value = BytesOfText(raw.Bytes(row));
+      KafkaRecord record{.value = value, .has_value = true};
+      record.offset = offset.IsNull(row) ? 0 : offset.Int(row);
+      int partition = slash == name.npos ? 0 : std::atoi(name.c_str() + slash + 1);
+      TRY(take(name.substr(0, slash), partition, record));
+    }
+  }
+  return Status::Ok();
 }
 
 Result<std::optional<Sql>> Rejects::ToRelation(Session& session) const {

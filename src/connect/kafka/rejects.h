@@ -1,6 +1,7 @@
 // Records of a range that are not what they should be, until the range is written.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,6 +22,10 @@ class Rejects {
   void Clear();
   // As Source::DecodeRejects gives them.
   Result<std::optional<Sql>> ToRelation(Session& session) const;
+  // Calls `take` with each record of _source_file, _line and _raw; what was not kept is absent.
+  using Take = std::function<Status(const std::string& topic, int partition,
+                                    const KafkaRecord& record)>;
+  static Status ForEach(RowReader& rejects, const Take& take, std::stop_token stop);
 
  private:
   struct Reject {

@@ -39,6 +39,7 @@ class KafkaSink final : public Sink {
       : config_(std::move(config)), context_(context) {}
 
   Status Probe(std::stop_token stop) override;
+  Status Accepts(const Schema& schema, std::stop_token stop) override;
   Result<std::optional<Committed>> LastCommit(std::string_view task, std::stop_token stop) override;
   Status Open(const Schema& schema, const WriteIntent& intent, std::stop_token stop) override;
   Status Write(const Rows& rows, std::stop_token stop) override;
@@ -50,6 +51,9 @@ class KafkaSink final : public Sink {
   bool Transactional() const { return config_.delivery == Delivery::kExactlyOnce; }
   std::string IdOf(std::string_view task) const;
   std::string GroupOf(std::string_view task) const { return IdOf(task) + ".commits"; }
+  RecordContext Records() const {
+    return {.topic = config_.topic, .folder = context_.folder, .registry = registry_.get()};
+  }
   Result<KafkaClient*> Client();
   Status StartProducer(std::stop_token stop);
   Status FindTopic(std::stop_token stop);
@@ -102,6 +106,13 @@ Status KafkaSink::FindTopic(std::stop_token stop) {
 }
 
 Status KafkaSink::Probe(std::stop_token stop) { return FindTopic(stop); }
+
+Status KafkaSink::Accepts(const Schema& schema, std::stop_token stop) {
+  TRY(Probe(stop));
+  TRY(Arrange(schema));
+  if (!registry_) registry_ = TRY(RegistryOf(config_, context_));
+  return CheckWriterSchema(config_, Records(), layout_.value_schema, stop);
+}
 
 Status KafkaSink::StartProducer(std::stop_token stop) {
   if (producer_) return Status::Ok();
@@ -191,9 +202,7 @@ Status KafkaSink::Open(const Schema& schema, const WriteIntent& intent, std::sto
   if (!opened_ || schema != schema_) {
     TRY(Arrange(schema));
     if (!registry_) registry_ = TRY(RegistryOf(config_, context_));
-    encoder_ = TRY(MakeRecordEncoder(config_, {.topic = config_.topic,
-                                               .folder = context_.folder,
-                                               .registry = registry_.get()}));
+    encoder_ = TRY(MakeRecordEncoder(config_, Records()));
     TRY(encoder_->Open(layout_.value_schema, stop));
     schema_ = schema;
   }

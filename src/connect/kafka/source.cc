@@ -47,6 +47,7 @@ class KafkaSource final : public Source {
   void SetLimit(const RangeLimit& limit) override { limit_ = limit; }
   Result<Position> Latest(const std::optional<Position>& begin, std::stop_token stop) override;
   Status Open(const Range& range, std::stop_token stop) override;
+  Result<bool> OpenRejects(RowReader& rejects, std::stop_token stop) override;
   Result<std::optional<Batch>> Read(std::stop_token stop) override;
   Status Acknowledge(const Position& position) override;
   Result<std::optional<Sql>> DecodeRejects(Session& session) override {
@@ -73,7 +74,8 @@ class KafkaSource final : public Source {
   Status StartConsumer(const KafkaOffsets& begins);
   Status MakeDecoder(std::stop_token stop);
   Status ReadTurn(Part& part, std::stop_token stop);
-  Status Decode(const Part& part, std::stop_token stop);
+  Status Decode(const std::string& topic, int partition, const KafkaRecord& record,
+                std::stop_token stop);
   Status GoneOrSlow(const Part& part, std::stop_token stop);
   Result<Batch> TakeBatch();
 
@@ -288,6 +290,22 @@ Status KafkaSource::TakeParts(const std::optional<Position>& begin, const KafkaP
   return Status::Ok();
 }
 
+// Their keys, headers and times were not kept.
+Result<bool> KafkaSource::OpenRejects(RowReader& rejects, std::stop_token stop) {
+  TRY(FindTopics(stop));
+  TRY(MakeDecoder(stop));
+  parts_.clear();
+  rejects_.Clear();
+  told_columns_ = false;
+  TRY(Rejects::ForEach(
+      rejects,
+      [&](const std::string& topic, int partition, const KafkaRecord& record) {
+        return Decode(topic, partition, record, stop);
+      },
+      stop));
+  return true;
+}
+
 // The range can be read whole, or kInvalid.
 Status KafkaSource::CheckThere(std::stop_token stop) {
   KafkaOffsets first, last;
@@ -343,20 +361,15 @@ Status KafkaSource::MakeDecoder(std::stop_token stop) {
   return Status::Ok();
 }
 
-Status KafkaSource::Decode(const Part& part, std::stop_token stop) {
-  for (const KafkaRecord& record : fetched_.records) {
-    Status added = record.has_value ? decoder_->Add(record.value, stop) : decoder_->AddNull();
-    if (added.code() == Code::kRejected) {
-      TRY(rejects_.Add(part.topic, part.partition, record, added.message()));
-      continue;
-    }
-    TRY(std::move(added));
-    TRY(metadata_->Add(part.topic, part.partition, record));
-    if (record.timestamp >= 0 && (oldest_ < 0 || record.timestamp < oldest_))
-      oldest_ = record.timestamp;
-  }
-  seen_records_ += static_cast<int64_t>(fetched_.records.size());
-  seen_bytes_ += fetched_.bytes;
+Status KafkaSource::Decode(const std::string& topic, int partition, const KafkaRecord& record,
+                           std::stop_token stop) {
+  Status added = record.has_value ? decoder_->Add(record.value, stop) : decoder_->AddNull();
+  if (added.code() == Code::kRejected)
+    return rejects_.Add(topic, partition, record, added.message());
+  TRY(std::move(added));
+  TRY(metadata_->Add(topic, partition, record));
+  if (record.timestamp >= 0 && (oldest_ < 0 || record.timestamp < oldest_))
+    oldest_ = record.timestamp;
   return Status::Ok();
 }
 
@@ -378,7 +391,10 @@ Status KafkaSource::ReadTurn(Part& part, std::stop_token stop) {
   for (int64_t left = kTurn; left > 0 && part.next < part.end;) {
     TRY(consumer_->Fetch(part.topic, part.partition, part.end, static_cast<size_t>(left),
                          kFetchSlice, fetched_, stop));
-    TRY(Decode(part, stop));
+    for (const KafkaRecord& record : fetched_.records)
+      TRY(Decode(part.topic, part.partition, record, stop));
+    seen_records_ += static_cast<int64_t>(fetched_.records.size());
+    seen_bytes_ += fetched_.bytes;
     if (!fetched_.records.empty()) {
       left -= static_cast<int64_t>(fetched_.records.size());
       part.next = fetched_.records.back().offset + 1;

@@ -30,6 +30,7 @@ std::string NameOf(const std::string& topic, int partition) {
 
 void ForEachHeader(const KafkaRecord& record, const TakeHeader& take) {
   rd_kafka_headers_t* headers = nullptr;
+  if (record.message == nullptr) return;
   if (rd_kafka_message_headers(record.message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
   const char* name = nullptr;
   const void* value = nullptr;

@@ -24,7 +24,7 @@ struct KafkaRecord {
   bool has_key = false, has_value = false;  // neither is the same as an empty one
   int64_t offset = 0;
   int64_t timestamp = -1;  // milliseconds since 1970; -1: none
-  const rd_kafka_message_s* message = nullptr;
+  const rd_kafka_message_s* message = nullptr;  // null: there are no headers
 };
 
 // Calls `take` for each header in turn; a value may be absent.
