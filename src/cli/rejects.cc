@@ -156,8 +156,8 @@ Action DeclareReplayRejects(Options& options) {
   options.Value("-t,--task", "TASK", &given->tasks, "Only this task; all with rejects if none");
   options.Note(
       "The rows that were put aside since the last replay pass the task's checks again: those\n"
-      "that do now go to its targets, once; the others are put aside again. Records that could\n"
-      "not be decoded stay where they are.");
+      "that do now go to its targets, once; the others are put aside again. Records of a topic\n"
+      "that could not be decoded are decoded again; those of files stay where they are.");
   options.Example("millrace rejects replay users -t store", "after a rule was mended");
   return [given](Invocation& invocation) { return Replay(invocation, *given); };
 }
