@@ -112,11 +112,31 @@ struct MetricRecord {
   double value = 0;
 };
 
-// Whoever holds it is the only one that runs this pipeline. Let go by destruction or the death of
-// the process.
-class PipelineLock {
+// Whoever holds it is the only process that does what it stands for. Let go by destruction or the
+// death of the process.
+class ProcessLock {
  public:
-  virtual ~PipelineLock() = default;
+  virtual ~ProcessLock() = default;
+};
+
+// This process among those that share the continuous tasks of a pipeline; over with its destruction
+// or the death of the process. The methods never wait for another process.
+class Membership {
+ public:
+  virtual ~Membership() = default;
+
+  struct Member {
+    int64_t process = 0;
+    bool leaves = false;  // it only ends what it has begun
+    bool is_this = false;
+  };
+  // Those that live, in the order in which they came.
+  virtual Result<std::vector<Member>> Members() = 0;
+  virtual Status Leave() = 0;
+  // One member leads: it does what is not shared. nullptr: another one leads.
+  virtual Result<std::unique_ptr<ProcessLock>> Lead() = 0;
+  // nullptr: another one is at work on the task.
+  virtual Result<std::unique_ptr<ProcessLock>> LockTask(std::string_view task) = 0;
 };
 
 class Store {
@@ -125,7 +145,9 @@ class Store {
 
   // Two runs of one pipeline at once would each write the same rows. kConflict names the process
   // that has it.
-  virtual Result<std::unique_ptr<PipelineLock>> LockPipeline(std::string_view pipeline) = 0;
+  virtual Result<std::unique_ptr<ProcessLock>> LockPipeline(std::string_view pipeline) = 0;
+  // Instead: one of several processes. kConflict names the process that has the lock.
+  virtual Result<std::unique_ptr<Membership>> JoinPipeline(std::string_view pipeline) = 0;
 
   // A run with all its tasks, in kPending.
   virtual Status CreateRun(const RunRecord& run, const std::vector<TaskRecord>& tasks) = 0;
