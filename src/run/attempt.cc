@@ -144,8 +144,9 @@ Result<Done> Attempt::Stream(std::stop_token stop) {
     counts_ = walk->Totals();
     TRY(run_.store.UpdateTask(counts_));
   }
-  if (run_.streams->drain.stop_requested()) return Done{TaskState::kSucceeded, "it was asked to end"};
-  return Done{TaskState::kPending, "another process goes on with it"};
+  bool drained = run_.streams->drain.stop_requested();
+  return drained ? Done{TaskState::kSucceeded, "it was asked to end"}
+                 : Done{TaskState::kPending, "another process goes on with it"};
 }
 
 bool Attempt::IsOurs() {

@@ -26,8 +26,8 @@ class Attempt {
 
   // Takes what is there, in one interval, and ends.
   Result<Done> WalkOn(std::stop_token stop);
-  // Takes what is new, interval by interval, until it is drained; kPending: until another process is
-  // to go on with it. Sources and sinks stay open.
+  // Takes what is new, interval by interval, until it is drained, or (kPending) until another
+  // process is to go on with it. Sources and sinks stay open.
   Result<Done> Stream(std::stop_token stop);
   Result<Done> RunItsCommand(int attempt, std::stop_token stop);
   const TaskRecord& counts() const { return counts_; }

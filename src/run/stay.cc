@@ -141,23 +141,27 @@ class Generation {
   const Runner::Outcome& outcome() const { return outcome_; }
 
  private:
-  // Takes the lead when nobody has it, and buries who died.
   void LookAtOthers() {
     if (!seat_.membership || state_.Now() < looked_ + kLeadLook) return;
     looked_ = state_.Now();
-    bool led = seat_.lead != nullptr;
-    auto look = [&]() -> Status {
-      if (!led) seat_.lead = TRY(seat_.membership->Lead());
-      if (!seat_.lead) return Status::Ok();
-      TRY(state_.BuryDead(pipeline_.name, seat_.membership.get()));
-      return led ? Status::Ok() : MakeTimers();
-    };
-    Status looked = look();
+    Status looked = seat_.lead ? state_.BuryDead(pipeline_.name, seat_.membership.get())
+                               : TakeLead();
     if (!looked.ok()) Warn("looking after the other processes: " + looked.message(), looked.hint());
-    if (!led && seat_.lead)
-      state_.announcer.Tell({.kind = Event::Kind::kStreamed,
-                             .pipeline = pipeline_.name,
-                             .message = "leads now: schedules and upkeep are this process's"});
+  }
+
+  // When nobody has it.
+  Status TakeLead() {
+    std::unique_ptr<ProcessLock> lead = TRY(seat_.membership->Lead());
+    if (!lead) return Status::Ok();
+    TRY(state_.BuryDead(pipeline_.name, seat_.membership.get()));
+    Status made = MakeTimers();
+    if (!made.ok()) timers_.clear();
+    TRY(std::move(made));
+    seat_.lead = std::move(lead);
+    state_.announcer.Tell({.kind = Event::Kind::kStreamed,
+                           .pipeline = pipeline_.name,
+                           .message = "leads now: schedules and upkeep are this process's"});
+    return Status::Ok();
   }
 
   // The others take over at once what it lets go.
@@ -312,9 +316,9 @@ class Generation {
   // Nothing goes on, and nothing will.
   bool Ended() const {
     bool waits_to_lead = !seat_.lead && !has_streams_;
-    return !streaming_ && !waits_to_lead && std::all_of(timers_.begin(), timers_.end(), [](const auto& timer) {
-      return !timer->busy && !timer->due;
-    });
+    if (streaming_ || waits_to_lead) return false;
+    return std::all_of(timers_.begin(), timers_.end(),
+                       [](const auto& timer) { return !timer->busy && !timer->due; });
   }
 
   std::optional<Reading> Changed() {

@@ -22,6 +22,7 @@ CHANGES = 20
 COLUMNS = {"id": "BIGINT", "v": "VARCHAR"}
 TABLE = {"table": {"name": "bronze.rows", "mode": "append"}}
 PARTITIONS = 6
+REST = 20    # seconds that a task may wait for whoever takes it over, on a machine that has much to do
 
 
 def shards(count):
@@ -151,7 +152,7 @@ class Crew:
                 raise Wrong(f"it ended by itself: {self.project.end(process).out[-3000:]}")
 
     def shares(self):
-        """Tasks of each living process, as the store tells; and of each the tasks that it committed in a second."""
+        """How many tasks each living process has, as the store tells."""
         living = tuple(process.pid for process in self.working)
         marks = ",".join("?" * len(living))
         runs = dict(ask(self.project, f"SELECT id, process FROM runs WHERE state = 'running' AND process IN ({marks})",
@@ -162,13 +163,21 @@ class Crew:
                 counted[runs[run]] += 1
         return sorted(counted.values())
 
-    def committing(self, seconds=2.5):
-        """Of each living process, how many tasks it commits for now."""
-        newest = ask(self.project, "SELECT max(rowid) FROM commits")[0][0]
-        time.sleep(seconds)
-        done = ask(self.project, "SELECT r.process, count(DISTINCT c.task) FROM commits c JOIN runs r ON r.id = c.run "
-                   "WHERE c.rowid > ? GROUP BY 1", newest)
-        return {process.pid: dict(done).get(process.pid, 0) for process in self.working}
+    def newest(self):
+        return ask(self.project, "SELECT max(rowid) FROM commits")[0][0]
+
+    def committed(self, since):
+        """Of each living process, how many tasks it committed since then."""
+        done = dict(ask(self.project, "SELECT r.process, count(DISTINCT c.task) FROM commits c JOIN runs r "
+                        "ON r.id = c.run WHERE c.rowid > ? GROUP BY 1", since))
+        return sorted(done.get(process.pid, 0) for process in self.working)
+
+    def longest_rest(self):
+        """Seconds between two commits of a task, whoever did them."""
+        times = collections.defaultdict(list)
+        for task, now in ask(self.project, "SELECT task, now FROM commits ORDER BY task, sequence"):
+            times[task].append(now)
+        return max(after - before for each in times.values() for before, after in zip(each, each[1:])) / 1e6
 
     def close(self):
         for process in list(self.working):
@@ -234,8 +243,8 @@ def test_rebalances(world):
         while len(crew.working) > 3:
             crew.drain(crew.working[0])
         until(lambda: crew.shares() == [2, 2, 2], lambda: f"three have two each: {crew.shares()}")
-        each = crew.committing()
-        equal(sorted(each.values()), [2, 2, 2], "tasks that each of three commits")
+        settled = crew.newest()
+        until(lambda: crew.committed(settled) == [2, 2, 2], lambda: f"each commits: {crew.committed(settled)}")
         crew.add()
         until(lambda: crew.shares() == [1, 1, 2, 2], lambda: f"four share six: {crew.shares()}")
         feed.close()
@@ -244,7 +253,9 @@ def test_rebalances(world):
             crew.drain(process)
         equal(ask(here, "SELECT count(*) FROM runs WHERE state = 'running'"), [(0,)], "runs that are not over")
         arrives(world, here, target, feed.sent)
-        print(f"  {dict(did)}, {feed.sent} records", flush=True)
+        rest = crew.longest_rest()
+        print(f"  {dict(did)}, {feed.sent} records, no task rested longer than {rest:.1f} s", flush=True)
+        expect(rest < REST, f"a task rested for {rest:.1f} s")
     finally:
         feed.close()
         crew.close()

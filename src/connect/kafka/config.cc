@@ -172,8 +172,8 @@ Spec<SourceConfig> SourceSpec() {
                "\"DECIMAL(10,2)\"}}}")
       .Example("Six tasks for one topic",
                "matrix: {shard: [\"0/6\", \"1/6\", \"2/6\", \"3/6\", \"4/6\", \"5/6\"]}\n"
-               "from: {kafka: {connection: bus, topic: orders, shard: \"${matrix.shard}\", columns: "
-               "{id: BIGINT}}}")
+               "from: {kafka: {connection: bus, topic: orders, shard: \"${matrix.shard}\", "
+               "columns: {id: BIGINT}}}")
       .Example("Avro with the connection's registry, from now on",
                "from: {kafka: {connection: bus, topic: users, format: avro, from: latest}}");
   spec.Check(CheckSource);

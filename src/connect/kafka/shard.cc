@@ -21,9 +21,10 @@ bool ReadNumber(std::string_view text, int& number) {
 Result<Shard> Shard::Parse(const std::string& text) {
   Shard shard;
   if (text.empty()) return shard;
-  size_t slash = text.find('/');
-  bool ok = slash != text.npos && ReadNumber(std::string_view(text).substr(0, slash), shard.index) &&
-            ReadNumber(std::string_view(text).substr(slash + 1), shard.count);
+  std::string_view all = text;
+  size_t slash = all.find('/');
+  bool ok = slash != all.npos && ReadNumber(all.substr(0, slash), shard.index) &&
+            ReadNumber(all.substr(slash + 1), shard.count);
   if (ok && shard.count <= kMost && shard.index < shard.count) return shard;
   return Invalid("'shard' is '" + text + "'",
                  "write I/N, from 0/N to one less than N, a task each: "
@@ -82,8 +83,8 @@ Status Readers::Refuse(const KafkaOffsets& unknown, const Start& start, const st
   }
   if (refused.empty()) return Status::Ok();
   return Invalid(refused + ", as group '" + group + "' knows, and this task has no position there",
-                 "`from: {" + from + "}` goes on where they stood: exactly, if they were drained (a "
-                 "kill may leave their last batch untold); another `group` reads all again");
+                 "`from: {" + from + "}` goes on where they stood: exactly, if they were drained "
+                 "(a kill may leave their last batch untold); another `group` reads all again");
 }
 
 }  // namespace millrace::kafka
