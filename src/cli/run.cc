@@ -15,7 +15,8 @@ namespace {
 struct RunArguments {
   std::string pipeline, resume, logical_date, engine = "duckdb";
   std::vector<std::string> tasks, params;
-  bool force = false, full_refresh = false, dry_run = false, once = false, stay = false;
+  bool force = false, full_refresh = false, dry_run = false, once = false, stay = false,
+       join = false;
   int parallel = 0;
 };
 
@@ -34,10 +35,12 @@ Result<bool> Stays(Workspace& workspace, const RunArguments& arguments, const st
                    const RunOptions& options) {
   bool one_go = arguments.once || !arguments.tasks.empty() || arguments.force ||
                 arguments.full_refresh || !arguments.logical_date.empty();
-  if (arguments.stay && one_go)
-    return Invalid("--stay goes on for ever, and the other options ask for one go");
-  if (arguments.stay) Signals::Allow(kDrainMillis);
-  if (one_go || arguments.stay) return arguments.stay;
+  bool stay = arguments.stay || arguments.join;
+  if (stay && one_go)
+    return Invalid(std::string(arguments.join ? "--join" : "--stay") +
+                   " goes on for ever, and the other options ask for one go");
+  if (stay) Signals::Allow(kDrainMillis);
+  if (one_go || stay) return stay;
   Diagnostics told_later;
   auto pipeline = LoadPipeline(workspace.project(), file, workspace.registry(), options.params,
                                std::nullopt, told_later);
@@ -52,11 +55,12 @@ Result<int> RunPipeline(Invocation& invocation, const RunArguments& arguments) {
   options.force = arguments.force;
   options.full_refresh = arguments.full_refresh;
   options.parallel = arguments.parallel;
+  options.join = arguments.join;
   bool resumes = !arguments.resume.empty();
   bool decided = !arguments.tasks.empty() || !arguments.params.empty() ||
                  !arguments.logical_date.empty() || arguments.force || arguments.full_refresh ||
                  arguments.dry_run || arguments.once || arguments.stay ||
-                 !arguments.pipeline.empty();
+                 arguments.join || !arguments.pipeline.empty();
   if (resumes && decided) {
     return Invalid("--resume continues a run with the values it had",
                    "give nothing but the run: " + OnRun("run --resume", arguments.resume));
@@ -99,6 +103,8 @@ Action DeclareRun(Options& options) {
                "Take what is there and end, though tasks are continuous");
   options.Flag("--stay", &given->stay,
                "Stay and run each task by its schedule; so it is where a task is continuous");
+  options.Flag("--join", &given->join,
+               "Stay, and share the continuous tasks with other processes that join");
   options.Value("--resume", "RUN", &given->resume,
                 "Continue a failed, stopped or killed run (an id, or latest)");
   options.Flag("--dry-run", &given->dry_run, "Only show the plan");
@@ -110,11 +116,14 @@ Action DeclareRun(Options& options) {
       "Tasks whose definition and inputs are what they were at their last commit are skipped.\n"
       "Ctrl-C stops within a second and leaves a run that --resume continues.\n"
       "A pipeline with continuous tasks is stayed with: each task runs by its schedule or\n"
-      "continuously until Ctrl-C, which lets the batches at hand end, within five seconds.");
+      "continuously until Ctrl-C, which lets the batches at hand end, within five seconds.\n"
+      "Processes of one machine that --join have about as many continuous tasks each; one of them\n"
+      "does the schedules. Whatever becomes of one, the others go on with its tasks.");
   options.Example("millrace run", "the project's only pipeline");
   options.Example("millrace run flights -t silver_flights --force", "one task, changed or not");
   options.Example("millrace run orders.yml -p day=2026-11-20", "with a parameter");
   options.Example("millrace run users --once", "what is there now, then end");
+  options.Example("millrace run users --join", "in several terminals: each takes its share");
   options.Example("millrace run --resume latest", "go on after a failure");
   return [given](Invocation& invocation) { return RunPipeline(invocation, *given); };
 }

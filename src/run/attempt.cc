@@ -1,5 +1,6 @@
 #include "run/attempt.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
@@ -116,12 +117,12 @@ Result<Done> Attempt::Stream(std::stop_token stop) {
   std::unique_ptr<Walk> walk;
   const Trigger& trigger = task_.trigger;
   progress_.Stage("streaming");
-  for (std::stop_token drain = run_.streams->drain; !drain.stop_requested();) {
+  for (std::stop_token drain = run_.streams->drain; !drain.stop_requested() && IsOurs();) {
     Time began = run_.Now();
     if (IsPaused()) {
       walk.reset();
       progress_.Note("paused");
-      WaitUntil(began + kPausedLook, drain);
+      Rest(began + kPausedLook);
       continue;
     }
     std::optional<Interval> interval = TRY(NextInterval(walk, stop));
@@ -137,13 +138,26 @@ Result<Done> Attempt::Stream(std::stop_token stop) {
     bool full = interval && (walk->counts.rows_in >= trigger.batch.rows / 2 ||
                              walk->counts.bytes_in >= trigger.batch.bytes / 2);
     if (interval) walk->Next();
-    if (!full) WaitUntil(began + trigger.every, drain);
+    if (!full) Rest(began + trigger.every);
   }
   if (walk) {
     counts_ = walk->Totals();
     TRY(run_.store.UpdateTask(counts_));
   }
-  return Done{TaskState::kSucceeded, "it was asked to end"};
+  bool drained = run_.streams->drain.stop_requested();
+  return drained ? Done{TaskState::kSucceeded, "it was asked to end"}
+                 : Done{TaskState::kPending, "another process goes on with it"};
+}
+
+bool Attempt::IsOurs() {
+  return !run_.streams->shares || run_.streams->shares->Keeps(task_.key);
+}
+
+void Attempt::Rest(Time until) {
+  const std::stop_token drain = run_.streams->drain;
+  if (!run_.streams->shares) return WaitUntil(until, drain);
+  while (run_.Now() < until && !drain.stop_requested() && IsOurs())
+    WaitUntil(std::min(until, run_.Now() + Shares::kLook), drain);
 }
 
 bool Attempt::IsPaused() {

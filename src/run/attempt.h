@@ -26,7 +26,8 @@ class Attempt {
 
   // Takes what is there, in one interval, and ends.
   Result<Done> WalkOn(std::stop_token stop);
-  // Takes what is new, interval by interval, until it is drained. Sources and sinks stay open.
+  // Takes what is new, interval by interval, until it is drained, or (kPending) until another
+  // process is to go on with it. Sources and sinks stay open.
   Result<Done> Stream(std::stop_token stop);
   Result<Done> RunItsCommand(int attempt, std::stop_token stop);
   const TaskRecord& counts() const { return counts_; }
@@ -39,6 +40,8 @@ class Attempt {
   Status Replay(Walk& walk, const Interval& interval, std::stop_token stop);
   Status WalkOne(Walk& walk, const Interval& interval, std::stop_token stop);
   bool IsPaused();
+  bool IsOurs();
+  void Rest(Time until);
   Status Report(Walk& walk, const std::optional<Interval>& interval, std::stop_token stop);
 
   RunScope& run_;

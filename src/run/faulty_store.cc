@@ -10,8 +10,11 @@ class FaultyStore final : public Store {
  public:
   explicit FaultyStore(Store& store) : store_(store) {}
 
-  Result<std::unique_ptr<PipelineLock>> LockPipeline(std::string_view pipeline) override {
+  Result<std::unique_ptr<ProcessLock>> LockPipeline(std::string_view pipeline) override {
     return store_.LockPipeline(pipeline);
+  }
+  Result<std::unique_ptr<Membership>> JoinPipeline(std::string_view pipeline) override {
+    return store_.JoinPipeline(pipeline);
   }
   Status CreateRun(const RunRecord& run, const std::vector<TaskRecord>& tasks) override {
     return FaultyCall("store", "CreateRun", [&] { return store_.CreateRun(run, tasks); });

@@ -69,6 +69,7 @@ struct RunOptions {
   std::optional<Time> logical_date;
   int parallel = 0;  // 0: one a core
   bool rejects = false;  // only what the tasks put aside since it was last tried again
+  bool join = false;     // Stay: with other processes that do so
 };
 
 // What would run and why.
@@ -111,7 +112,9 @@ class Runner {
   Result<Outcome> Run(const std::string& file, const RunOptions& options, std::stop_token stop);
   // Stays: runs each task by its schedule, or continuously, until `drain` is requested: continuous
   // tasks then end with the batch at hand, within five seconds. A change of the file is taken over
-  // between batches. Of the options, params and parallel count.
+  // between batches. Of the options, params, parallel and join count.
+  // Processes that join share the continuous tasks: each is one's at a time, all have about as
+  // many. One leads: it does schedules and upkeep; when it is gone another one does.
   Result<Outcome> Stay(const std::string& file, const RunOptions& options, std::stop_token drain);
   // Continues a failed, canceled or killed run with the same values: committed tasks are not
   // redone.

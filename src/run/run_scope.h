@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "run/progress.h"
 #include "run/run.h"
+#include "run/shares.h"
 
 namespace millrace {
 
@@ -37,6 +39,7 @@ class StreamControl {
 
   const std::stop_token drain;  // end with the batch at hand
   const std::stop_token stop;   // end now
+  std::unique_ptr<Shares> shares;  // null: all tasks are this process's
 
   int AnotherFailure(const std::string& task) {
     std::lock_guard lock(mutex_);

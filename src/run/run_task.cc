@@ -8,17 +8,17 @@ namespace millrace {
 
 namespace {
 
+constexpr Micros kLocksAgain = std::chrono::seconds(10);  // where a lock cannot even be tried
+
 // What became of the attempt, as the store and the scheduler are told.
 TaskEnd Judge(std::optional<Micros> again_after, const Result<Done>& done) {
-  if (done.ok()) return {.verdict = {done->state}};
+  if (done.ok()) return {.verdict = {done->state}};  // kPending: at once, when it comes to it
   if (done.code() == Code::kCanceled) return {{TaskState::kCanceled}, done.status()};
   if (again_after) return {{TaskState::kPending, *again_after}, done.status()};
   return {{TaskState::kFailed}, done.status()};
 }
 
-}  // namespace
-
-TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token stop) {
+TaskEnd Try(RunScope& run, const Task& task, int attempt, std::stop_token stop) {
   Time began = run.Now();
   const auto& secrets = run.context.project.values.secrets;
   TaskLog log(run.context.env.clock, TaskLogPath(run.context.project, run.record.id, task.key),
@@ -63,8 +63,9 @@ TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token st
                                    run.Now(), reason, done.status().hint());
   if (!told.ok()) end = {{TaskState::kFailed}, end.failure.ok() ? told : end.failure};
 
-  event.kind =
-      end.verdict.state == TaskState::kPending ? Event::Kind::kTaskRetry : Event::Kind::kTaskEnded;
+  event.kind = end.verdict.state != TaskState::kPending ? Event::Kind::kTaskEnded
+               : done.ok()                              ? Event::Kind::kStreamed
+                                                        : Event::Kind::kTaskRetry;
   event.task_state = end.verdict.state;
   event.record = tried.counts();
   event.message = reason;
@@ -73,6 +74,40 @@ TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token st
       event.kind == Event::Kind::kTaskRetry ? end.verdict.again_after : run.Now() - began;
   run.announcer.Tell(event);
   return end;
+}
+
+// A continuous task that was drained while it was not this process's.
+TaskEnd LeaveToOthers(RunScope& run, const Task& task, bool worked) {
+  TaskEnd end{.verdict = {worked ? TaskState::kSucceeded : TaskState::kSkipped}};
+  const std::string reason = "other processes work on it";
+  Status told = run.store.MoveTask(run.record.id, task.key, TaskState::kPending,
+                                   end.verdict.state, run.Now(), reason);
+  if (!told.ok()) end = {{TaskState::kFailed}, told};
+  run.announcer.Tell({.kind = Event::Kind::kTaskEnded,
+                      .run = run.record.id,
+                      .pipeline = run.record.pipeline,
+                      .task = task.key,
+                      .task_state = end.verdict.state,
+                      .record = run.streams->Totals(task.key),
+                      .message = reason});
+  return end;
+}
+
+}  // namespace
+
+TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token stop) {
+  if (run.streams == nullptr || !run.streams->shares) return Try(run, task, attempt, stop);
+  for (bool worked = attempt > 1;; worked = true) {
+    auto turn = run.streams->shares->Wait(task.key, run.streams->drain);
+    if (!turn.ok()) {
+      run.Tell(Event::Kind::kWarning, task, turn.status().message(), turn.status().hint());
+      return {{TaskState::kPending, kLocksAgain}, turn.status()};
+    }
+    if (!*turn) return LeaveToOthers(run, task, worked);
+    TaskEnd end = Try(run, task, attempt++, stop);
+    bool given_up = end.verdict.state == TaskState::kPending && end.failure.ok();
+    if (!given_up) return end;
+  }
 }
 
 }  // namespace millrace

@@ -89,9 +89,17 @@ RunRecord Runner::State::Describe(const std::string& file, const RunOptions& opt
   return RecordOf(file, options, Now());
 }
 
-Status Runner::State::BuryDead(const std::string& pipeline) {
-  for (const RunRecord& run : TRY(store->Runs(pipeline, kRunsLookedAt))) {
-    if (run.state == RunState::kRunning) TRY(Bury(*store, run, Now()));
+Status Runner::State::BuryDead(const std::string& pipeline, Membership* membership) {
+  std::vector<RunRecord> runs = TRY(store->Runs(pipeline, kRunsLookedAt));
+  std::set<int64_t> living;  // asked for after the runs: whoever has one is a member by then
+  if (membership != nullptr) {
+    for (const auto& member : TRY(membership->Members())) living.insert(member.process);
+  }
+  for (const RunRecord& run : runs) {
+    if (run.state != RunState::kRunning || living.contains(run.process)) continue;
+    Status buried = Bury(*store, run, Now());
+    bool ended_itself = membership != nullptr && buried.code() == Code::kConflict;
+    if (!ended_itself) TRY(std::move(buried));
   }
   return Status::Ok();
 }
@@ -228,7 +236,8 @@ Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& 
     outcome.status = stop.stop_requested() ? Canceled() : failure;
     if (outcome.status.ok()) outcome.status = Internal("run " + run.record.id + " did not finish");
   }
-  if (all_done) KeepUp(run, stop);
+  bool shared = run.streams != nullptr && run.streams->shares;  // the one that leads sees to it
+  if (all_done && !shared) KeepUp(run, stop);
   std::string error = outcome.status.ok() ? "" : outcome.status.message();
   // Where the store failed while a task was moved, it may stand in it as running.
   if (!all_done) (void)CloseTasks(*store, run.record.id, Now(), "its state could not be recorded");

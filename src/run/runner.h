@@ -29,8 +29,9 @@ struct Runner::State {
                int parallel, std::stop_token stop, StreamControl* streams = nullptr);
   // A run as it is asked for; without its pipeline's name.
   RunRecord Describe(const std::string& file, const RunOptions& options) const;
-  // For whoever holds the pipeline's lock: what a dead process left as running, has failed.
-  Status BuryDead(const std::string& pipeline);
+  // For whoever holds the pipeline's lock, or leads its members: what a dead process left as
+  // running, has failed.
+  Status BuryDead(const std::string& pipeline, Membership* membership = nullptr);
   Status Create(const RunRecord& record, const Pipeline& pipeline,
                 const std::vector<GraphTask>& graph);
   Outcome End(RunScope& run, const std::vector<GraphNode>& nodes, Status failure,

@@ -21,6 +21,7 @@ namespace {
 constexpr Micros kLook = std::chrono::milliseconds(250);      // at clocks and files
 constexpr Micros kDrainTime = std::chrono::milliseconds(4000);  // then what is at hand is given up
 constexpr Micros kTableLook = std::chrono::seconds(1);
+constexpr Micros kLeadLook = std::chrono::seconds(1);  // whether others are still there
 constexpr int kRunsLookedAt = 100;  // for a schedule's last run, newest first
 constexpr size_t kMaxWatched = 1000;
 
@@ -85,13 +86,27 @@ Result<Reading> Read(Runner::State& state, const std::string& file, RunRecord re
   return Reading{std::move(record), std::move(pipeline)};
 }
 
+// This process's among those that run the pipeline.
+struct Seat {
+  std::unique_ptr<Membership> membership;  // null: it is alone
+  std::unique_ptr<ProcessLock> lead;       // null: another one does schedules and upkeep
+};
+
+Result<Seat> TakeSeat(Store& store, const std::string& pipeline, bool join) {
+  Seat seat;
+  if (join) seat.membership = TRY(store.JoinPipeline(pipeline));
+  seat.lead = join ? TRY(seat.membership->Lead()) : TRY(store.LockPipeline(pipeline));
+  return seat;
+}
+
 // One reading of the pipeline's file, until it is drained or the file changes.
 class Generation {
  public:
-  Generation(Runner::State& state, const RunOptions& options, Reading reading,
+  Generation(Runner::State& state, const RunOptions& options, Reading reading, Seat& seat,
              std::stop_token drain, std::stop_token stop)
       : state_(state),
         options_(options),
+        seat_(seat),
         record_(std::move(reading.record)),
         pipeline_(std::move(reading.pipeline)),
         print_(PrintOf(pipeline_)),
@@ -103,9 +118,10 @@ class Generation {
   // The next reading; nullopt: it is to end.
   Result<std::optional<Reading>> Run() {
     TRY(StartStreams());
-    TRY(MakeTimers());
+    if (seat_.lead) TRY(MakeTimers());
     std::optional<Reading> next;
     while (!drain_.stop_requested()) {
+      LookAtOthers();
       StartWhatIsDue();
       if (Ended()) break;
       CareForTables();
@@ -113,6 +129,7 @@ class Generation {
       WaitUntil(state_.Now() + kLook, drain_.get_token());
     }
     drain_.request_stop();
+    if (seat_.membership && outer_drain_.stop_requested()) Leave();
     if (streams_.joinable()) streams_.join();
     if (care_.joinable()) care_.join();
     for (auto& timer : timers_) {
@@ -123,9 +140,39 @@ class Generation {
   const Runner::Outcome& outcome() const { return outcome_; }
 
  private:
+  void LookAtOthers() {
+    if (!seat_.membership || state_.Now() < looked_ + kLeadLook) return;
+    looked_ = state_.Now();
+    Status looked = seat_.lead ? state_.BuryDead(pipeline_.name, seat_.membership.get())
+                               : TakeLead();
+    if (!looked.ok()) Warn("looking after the other processes: " + looked.message(), looked.hint());
+  }
+
+  // When nobody has it.
+  Status TakeLead() {
+    std::unique_ptr<ProcessLock> lead = TRY(seat_.membership->Lead());
+    if (!lead) return Status::Ok();
+    TRY(state_.BuryDead(pipeline_.name, seat_.membership.get()));
+    Status made = MakeTimers();
+    if (!made.ok()) timers_.clear();
+    TRY(std::move(made));
+    seat_.lead = std::move(lead);
+    state_.announcer.Tell({.kind = Event::Kind::kStreamed,
+                           .pipeline = pipeline_.name,
+                           .message = "leads now: schedules and upkeep are this process's"});
+    return Status::Ok();
+  }
+
+  // The others take over at once what it lets go.
+  void Leave() {
+    Status told = seat_.membership->Leave();
+    if (!told.ok()) Warn("the other processes could not be told: " + told.message(), told.hint());
+  }
+
   // In a thread of its own: a large table takes its time.
   void CareForTables() {
-    if (!streaming_ || state_.Now() < cared_ + state_.context.project.lake.compact_every) return;
+    const Micros every = state_.context.project.lake.compact_every;
+    if (!seat_.lead || !streaming_ || state_.Now() < cared_ + every) return;
     bool first = cared_ == Time();
     cared_ = state_.Now();
     if (first) return;
@@ -144,7 +191,10 @@ class Generation {
     std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline_, keys));
     for (GraphTask& task : graph) task.upstream.clear();
     TRY(state_.Create(record_, pipeline_, graph));
-    streaming_ = true;
+    if (seat_.membership)
+      control_.shares = std::make_unique<Shares>(*seat_.membership, state_.context.env.clock,
+                                                 graph.size());
+    streaming_ = has_streams_ = true;
     streams_ = std::jthread([this, graph = std::move(graph)]() mutable {
       int parallel = static_cast<int>(graph.size());
       Runner::Outcome outcome = state_.Work(record_, pipeline_, std::move(graph), parallel,
@@ -265,9 +315,10 @@ class Generation {
 
   // Nothing goes on, and nothing will.
   bool Ended() const {
-    return !streaming_ && std::all_of(timers_.begin(), timers_.end(), [](const auto& timer) {
-      return !timer->busy && !timer->due;
-    });
+    bool waits_to_lead = !seat_.lead && !has_streams_;
+    if (streaming_ || waits_to_lead) return false;
+    return std::all_of(timers_.begin(), timers_.end(),
+                       [](const auto& timer) { return !timer->busy && !timer->due; });
   }
 
   std::optional<Reading> Changed() {
@@ -300,6 +351,7 @@ class Generation {
 
   Runner::State& state_;
   const RunOptions& options_;
+  Seat& seat_;
   const RunRecord record_;  // of the streams' run
   const Pipeline pipeline_;
   std::string print_;
@@ -310,8 +362,10 @@ class Generation {
   std::mutex mutex_;  // over outcome_
   Runner::Outcome outcome_;  // of the first run, or the last that failed
   std::atomic<bool> streaming_ = false;
+  bool has_streams_ = false;
   std::vector<std::unique_ptr<Timer>> timers_;
-  Time cared_;  // when its tables were looked after
+  Time cared_;   // when its tables were looked after
+  Time looked_;  // when the other processes were
   std::jthread streams_, care_;
 };
 
@@ -326,11 +380,11 @@ Result<Runner::Outcome> Runner::Stay(const std::string& file, const RunOptions& 
   });
   std::optional<Reading> reading = TRY(Read(*state_, file, state_->Describe(file, options)));
   const std::string name = reading->pipeline.name;
-  auto lock = TRY(state_->store->LockPipeline(name));
-  TRY(state_->BuryDead(name));
+  Seat seat = TRY(TakeSeat(*state_->store, name, options.join));
+  if (seat.lead) TRY(state_->BuryDead(name, seat.membership.get()));
   Outcome outcome;
   while (reading && !drain.stop_requested()) {
-    Generation generation(*state_, options, *std::move(reading), drain, stop.get_token());
+    Generation generation(*state_, options, *std::move(reading), seat, drain, stop.get_token());
     reading = TRY(generation.Run());
     outcome = generation.outcome();
   }

@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "data/rows.h"
+#include "store/membership.h"
 
 namespace millrace {
 
@@ -112,20 +113,15 @@ struct MetricRecord {
   double value = 0;
 };
 
-// Whoever holds it is the only one that runs this pipeline. Let go by destruction or the death of
-// the process.
-class PipelineLock {
- public:
-  virtual ~PipelineLock() = default;
-};
-
 class Store {
  public:
   virtual ~Store() = default;
 
   // Two runs of one pipeline at once would each write the same rows. kConflict names the process
   // that has it.
-  virtual Result<std::unique_ptr<PipelineLock>> LockPipeline(std::string_view pipeline) = 0;
+  virtual Result<std::unique_ptr<ProcessLock>> LockPipeline(std::string_view pipeline) = 0;
+  // Instead: one of several processes. kConflict names the process that has the lock.
+  virtual Result<std::unique_ptr<Membership>> JoinPipeline(std::string_view pipeline) = 0;
 
   // A run with all its tasks, in kPending.
   virtual Status CreateRun(const RunRecord& run, const std::vector<TaskRecord>& tasks) = 0;

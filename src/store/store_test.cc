@@ -336,6 +336,57 @@ TEST_P(StoreConformance, OnePipelineIsRunByOne) {
   EXPECT_TRUE((*second)->LockPipeline("orders/../x y").ok());
 }
 
+TEST_P(StoreConformance, MembersShareAPipeline) {
+  auto other = GetParam().open(folder_).value();
+  auto first = store_->JoinPipeline("orders").value();
+  auto second = other->JoinPipeline("orders").value();
+  EXPECT_EQ(store_->LockPipeline("orders").code(), Code::kConflict) << "members run it";
+  EXPECT_TRUE(store_->LockPipeline("other").ok());
+
+  auto lead = first->Lead().value();
+  ASSERT_NE(lead, nullptr);
+  EXPECT_EQ(second->Lead().value(), nullptr);
+  lead.reset();
+  EXPECT_NE(second->Lead().value(), nullptr);
+
+  auto task = first->LockTask("orders/load[year=2013]").value();
+  ASSERT_NE(task, nullptr);
+  EXPECT_EQ(second->LockTask("orders/load[year=2013]").value(), nullptr);
+  EXPECT_NE(second->LockTask("orders/load[year=2014]").value(), nullptr);
+  const std::string longest(3000, '/');
+  auto held = first->LockTask(longest).value();
+  EXPECT_EQ(second->LockTask(longest).value(), nullptr);
+  EXPECT_NE(second->LockTask(longest + "x").value(), nullptr);
+  task.reset();
+  EXPECT_NE(second->LockTask("orders/load[year=2013]").value(), nullptr);
+
+  first.reset();
+  EXPECT_EQ(store_->LockPipeline("orders").code(), Code::kConflict);
+  second.reset();
+  auto alone = store_->LockPipeline("orders");
+  ASSERT_TRUE(alone.ok()) << alone.status().ToString();
+  EXPECT_EQ(other->JoinPipeline("orders").code(), Code::kConflict) << "who is alone shares nothing";
+}
+
+TEST_P(StoreConformance, MembersKnowEachOther) {
+  auto other = GetParam().open(folder_).value();
+  auto first = store_->JoinPipeline("orders").value();
+  auto second = other->JoinPipeline("orders").value();
+  auto third = store_->JoinPipeline("elsewhere").value();
+  auto members = second->Members().value();
+  ASSERT_EQ(members.size(), 2u);
+  EXPECT_FALSE(members[0].is_this);
+  EXPECT_TRUE(members[1].is_this);
+  EXPECT_GT(members[0].process, 0);
+  EXPECT_FALSE(members[0].leaves);
+  ASSERT_TRUE(first->Leave().ok());
+  EXPECT_TRUE(second->Members().value()[0].leaves);
+  first.reset();
+  members = second->Members().value();
+  ASSERT_EQ(members.size(), 1u);
+  EXPECT_TRUE(members[0].is_this);
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreConformance, testing::ValuesIn(kStores),
                          [](const auto& info) { return info.param.name; });
 

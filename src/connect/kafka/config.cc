@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "connect/kafka/kafka.h"
 #include "connect/kafka/metadata.h"
+#include "connect/kafka/shard.h"
 #include "connect/kafka/start.h"
 
 namespace millrace::kafka {
@@ -77,6 +78,7 @@ Status CheckSource(const SourceConfig& config) {
   } catch (const std::regex_error&) {
     return Invalid("'topic_pattern' is no regular expression", "for example 'orders\\..*'");
   }
+  TRY(Shard::Parse(config.shard));
   Result<Start> start = ParseStart(config.from);
   if (!start.ok()) return start.status();
   for (const auto& [topic, offsets] : start->offsets) {
@@ -121,6 +123,11 @@ Spec<SourceConfig> SourceSpec() {
              "Instead: a regular expression that the whole name of a topic must match. Topics that "
              "come later are noticed.",
              {.example = "\"orders\\\\..*\""})
+      .Field("shard", &SourceConfig::shard,
+             "I/N: of each topic only the partitions whose number, divided by N, leaves I. N tasks "
+             "of a matrix read a topic side by side, each with its own commits; processes that "
+             "`run --join` share them. To change N, see `group`.",
+             {.example = "\"${matrix.shard}\""})
       .Field("connection", &SourceConfig::connection, kConnectionHelp)
       .Field("from", &SourceConfig::from,
              "Where to begin that has no position yet: earliest, latest, a time, or offsets of "
@@ -129,7 +136,9 @@ Spec<SourceConfig> SourceSpec() {
              {.example = "latest"})
       .Field("group", &SourceConfig::group,
              "The consumer group that is told what was committed, for Kafka's tools. Default: "
-             "millrace.TASK.")
+             "millrace.TASK, one for all shards. A task without a position refuses partitions that "
+             "the shards of another division read for its group: `from` takes the offsets that "
+             "they told, another group reads all again.")
       .Field("isolation", &SourceConfig::isolation,
              "read_committed: no records of transactions that are open or were aborted.")
       .Field("on_lost", &SourceConfig::on_lost,
@@ -161,6 +170,10 @@ Spec<SourceConfig> SourceSpec() {
   spec.Example("Records of JSON",
                "from: {kafka: {connection: bus, topic: orders, columns: {id: BIGINT, amount: "
                "\"DECIMAL(10,2)\"}}}")
+      .Example("Six tasks for one topic",
+               "matrix: {shard: [\"0/6\", \"1/6\", \"2/6\", \"3/6\", \"4/6\", \"5/6\"]}\n"
+               "from: {kafka: {connection: bus, topic: orders, shard: \"${matrix.shard}\", "
+               "columns: {id: BIGINT}}}")
       .Example("Avro with the connection's registry, from now on",
                "from: {kafka: {connection: bus, topic: users, format: avro, from: latest}}");
   spec.Check(CheckSource);

@@ -41,7 +41,7 @@ struct ServerConfig {
 struct SourceConfig : ServerConfig, RecordReading {
   std::string connection;
   std::vector<std::string> topic;
-  std::string topic_pattern, group;
+  std::string topic_pattern, shard, group;
   YamlNode from, metadata;  // see start.h and metadata.h
   Isolation isolation = Isolation::kReadCommitted;
   OnLost on_lost = OnLost::kFail;

@@ -7,6 +7,7 @@
 #include "connect/kafka/metadata.h"
 #include "connect/kafka/position.h"
 #include "connect/kafka/rejects.h"
+#include "connect/kafka/shard.h"
 #include "connect/kafka/start.h"
 #include "data/rows_columns.h"
 #include "net/kafka/consumer.h"
@@ -35,10 +36,11 @@ std::string NameOf(const std::string& topic, int partition) {
 // Rows come in the same order each time a range is read: partition after partition, by turns.
 class KafkaSource final : public Source {
  public:
-  KafkaSource(SourceConfig config, ConnectContext& context, Start start,
+  KafkaSource(SourceConfig config, ConnectContext& context, Shard shard, Start start,
               std::vector<MetadataColumn> columns)
       : config_(std::move(config)),
         context_(context),
+        shard_(shard),
         start_(std::move(start)),
         columns_(std::move(columns)),
         rejects_(std::string(FormatName()) + "_record", config_.max_rejected.count) {}
@@ -65,6 +67,8 @@ class KafkaSource final : public Source {
   Result<KafkaOffsets> Ends(std::stop_token stop);
   Status Begins(const std::optional<Position>& begin, const KafkaOffsets& ends,
                 KafkaPosition& position, KafkaOffsets& begins, std::stop_token stop);
+  Status RefuseOthers(const KafkaOffsets& unknown, std::stop_token stop);
+  std::string Group() const;
   Status FindLost(const KafkaOffsets& ends, KafkaPosition& position, KafkaOffsets& begins,
                   std::stop_token stop);
   int64_t MostRows() const;
@@ -81,6 +85,7 @@ class KafkaSource final : public Source {
 
   const SourceConfig config_;
   ConnectContext& context_;
+  const Shard shard_;
   const Start start_;
   const std::vector<MetadataColumn> columns_;
   RangeLimit limit_;
@@ -144,7 +149,7 @@ Status KafkaSource::FindTopics(std::stop_token stop) {
 Result<KafkaOffsets> KafkaSource::Ends(std::stop_token stop) {
   KafkaOffsets wanted;
   for (const auto& [topic, partitions] : topics_) {
-    for (int i = 0; i < partitions; ++i) wanted[topic][i] = kKafkaEnd;
+    for (int i = shard_.index; i < partitions; i += shard_.count) wanted[topic][i] = kKafkaEnd;
   }
   last_ends_ = TRY(TRY(Client())->OffsetsAt(wanted, stop));
   return last_ends_;
@@ -154,7 +159,8 @@ Result<KafkaOffsets> KafkaSource::Ends(std::stop_token stop) {
 Status KafkaSource::Begins(const std::optional<Position>& begin, const KafkaOffsets& ends,
                            KafkaPosition& position, KafkaOffsets& begins, std::stop_token stop) {
   KafkaOffsets known;
-  if (begin) known = TRY(KafkaPosition::Parse(*begin)).ends;
+  // What was of another shard when it was read, others read since.
+  if (begin) known = shard_.Of(TRY(KafkaPosition::Parse(*begin)).ends);
   KafkaOffsets unknown;
   for (const auto& [topic, partitions] : ends) {
     for (const auto& [partition, end] : partitions) {
@@ -164,12 +170,33 @@ Status KafkaSource::Begins(const std::optional<Position>& begin, const KafkaOffs
         unknown[topic][partition] = end;
     }
   }
+  bool sharded = !config_.shard.empty();
+  if (!unknown.empty() && (!begin || sharded)) TRY(RefuseOthers(unknown, stop));
+  Start start = begin ? Start() : start_;
+  if (sharded) start.offsets = start_.offsets;
   // A topic that is gone: should it come back, this is where it was.
   position.ends = std::move(known);
-  position.from = TRY(Resolve(begin ? Start() : start_, unknown, *TRY(Client()), stop));
+  position.from = TRY(Resolve(start, unknown, *TRY(Client()), stop));
   for (const auto& [topic, partitions] : position.from)
     begins[topic].insert(partitions.begin(), partitions.end());
   return FindLost(ends, position, begins, stop);
+}
+
+std::string KafkaSource::Group() const {
+  if (!config_.group.empty()) return config_.group;
+  return "millrace." + WithoutShard(context_.task, config_.shard);
+}
+
+Status KafkaSource::RefuseOthers(const KafkaOffsets& unknown, std::stop_token stop) {
+  KafkaOffsets all;
+  for (const auto& [topic, partitions] : topics_) {
+    for (int i = 0; i < partitions; ++i) all[topic][i] = 0;
+  }
+  auto told = TRY(Client())->GroupOffsets(Group(), all, /*stable=*/false, stop);
+  if (told.code() == Code::kInvalid) return Status::Ok();  // who may not ask, may not tell either
+  TRY(told.status());
+  Readers readers{.group = Group(), .told = *std::move(told)};
+  return readers.Refuse(unknown, start_, context_.task, config_.shard);
 }
 
 Status KafkaSource::FindLost(const KafkaOffsets& ends, KafkaPosition& position,
@@ -336,7 +363,8 @@ Status KafkaSource::StartConsumer(const KafkaOffsets& begins) {
     for (const auto& [topic, offsets] : begins) partitions += static_cast<int64_t>(offsets.size());
     KafkaReading reading;
     reading.committed_only = config_.isolation == Isolation::kReadCommitted;
-    reading.group = config_.group.empty() ? "millrace." + context_.task : config_.group;
+    reading.group = Group();
+    reading.note = ReaderNote(context_.task, config_.shard);
     reading.memory_each = config_.fetch_memory.count / std::max<int64_t>(partitions, 1);
     reading.fetch_wait = config_.fetch_wait;
     consumer_ = TRY(KafkaConsumer::Open(OptionsOf(config_), reading, LogOf(context_)));
@@ -478,7 +506,8 @@ Result<std::unique_ptr<Source>> MakeSource(const SourceConfig& config, ConnectCo
   Start start = TRY(ParseStart(config.from));
   std::vector<MetadataColumn> columns = TRY(ParseMetadata(config.metadata));
   return std::unique_ptr<Source>(
-      std::make_unique<KafkaSource>(config, context, std::move(start), std::move(columns)));
+      std::make_unique<KafkaSource>(config, context, TRY(Shard::Parse(config.shard)),
+                                    std::move(start), std::move(columns)));
 }
 
 }  // namespace millrace::kafka

@@ -121,6 +121,14 @@ Result<std::optional<KafkaGroupOffset>> KafkaClient::GroupOffset(const std::stri
                                                                  const std::string& topic,
                                                                  int partition, bool stable,
                                                                  std::stop_token stop) {
+  auto found = TRY(GroupOffsets(group, {{topic, {{partition, 0}}}}, stable, stop));
+  if (found.empty()) return std::optional<KafkaGroupOffset>();
+  return std::optional(found[topic][partition]);
+}
+
+Result<KafkaGroupOffsets> KafkaClient::GroupOffsets(const std::string& group,
+                                                    const KafkaOffsets& partitions, bool stable,
+                                                    std::stop_token stop) {
   // By a consumer of the group that joins nothing. The admin request for the same crashes
   // librdkafka 2.0.2 when the broker's coordinator has just started.
   auto member = TRY(kafka::Core::Open(
@@ -133,15 +141,21 @@ Result<std::optional<KafkaGroupOffset>> KafkaClient::GroupOffset(const std::stri
   TRY(member->Ask(
       "what group " + group + " committed",
       [&](int millis) {
-        list = kafka::ListOf({{topic, {{partition, 0}}}});  // each attempt overwrites it
+        list = kafka::ListOf(partitions);  // each attempt overwrites it
         int error = rd_kafka_committed(member->handle, list.get(), millis);
-        return error == RD_KAFKA_RESP_ERR_NO_ERROR ? list->elems[0].err : error;
+        for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; ++i)
+          error = list->elems[i].err;
+        return error;
       },
       stop));
-  const rd_kafka_topic_partition_t& found = list->elems[0];
-  if (found.offset < 0) return std::optional<KafkaGroupOffset>();
-  return std::optional<KafkaGroupOffset>(
-      {found.offset, std::string(static_cast<const char*>(found.metadata), found.metadata_size)});
+  KafkaGroupOffsets found;
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& each = list->elems[i];
+    if (each.offset < 0) continue;
+    found[each.topic][each.partition] = {
+        each.offset, std::string(static_cast<const char*>(each.metadata), each.metadata_size)};
+  }
+  return found;
 }
 
 Status KafkaClient::SetGroupOffset(const std::string& group, const std::string& topic,

@@ -39,6 +39,8 @@ struct KafkaGroupOffset {
   std::string metadata;
 };
 
+using KafkaGroupOffsets = std::map<std::string, std::map<int, KafkaGroupOffset>>;
+
 struct KafkaIsolation {
   bool committed_only = true;  // read_committed: the end is before transactions that are open
 };
@@ -80,6 +82,9 @@ class KafkaClient {
   Result<std::optional<KafkaGroupOffset>> GroupOffset(const std::string& group,
                                                       const std::string& topic, int partition,
                                                       bool stable, std::stop_token stop);
+  // Of those partitions that it committed anything of, of all that are named.
+  Result<KafkaGroupOffsets> GroupOffsets(const std::string& group, const KafkaOffsets& partitions,
+                                         bool stable, std::stop_token stop);
   Status SetGroupOffset(const std::string& group, const std::string& topic, int partition,
                         const KafkaGroupOffset& offset, std::stop_token stop);
   // Ok when it is there already.

@@ -58,8 +58,17 @@ struct KafkaConsumer::State {
   std::vector<rd_kafka_message_t*> batch;
   kafka::Queue group_answers;
   KafkaOffsets told;    // to the group
+  std::string note;
   int unanswered = 0;
 };
+
+// librdkafka frees it with its own allocator.
+void SetNote(rd_kafka_t* handle, rd_kafka_topic_partition_t& partition, const std::string& note) {
+  void* metadata = rd_kafka_mem_malloc(handle, note.size() + 1);
+  note.copy(static_cast<char*>(metadata), note.size());
+  partition.metadata = metadata;
+  partition.metadata_size = note.size();
+}
 
 KafkaConsumer::KafkaConsumer(std::unique_ptr<kafka::Core> core)
     : KafkaClient(std::move(core)), state_(std::make_unique<State>()) {}
@@ -85,6 +94,7 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(const KafkaOptions& o
   auto core = TRY(
       kafka::Core::Open(kafka::Kind::kConsumer, options, properties, std::move(log)));
   std::unique_ptr<KafkaConsumer> consumer(new KafkaConsumer(std::move(core)));
+  consumer->state_->note = reading.note;
   consumer->state_->group_answers.reset(rd_kafka_queue_new(consumer->core().handle));
   return consumer;
 }
@@ -214,6 +224,7 @@ void KafkaConsumer::TellGroup(const KafkaOffsets& offsets) {
   if (offsets == state_->told || offsets.empty()) return;
   HearGroup(0);
   kafka::Partitions list = kafka::ListOf(offsets);
+  for (int i = 0; i < list->cnt; ++i) SetNote(core().handle, list->elems[i], state_->note);
   auto error = rd_kafka_commit_queue(core().handle, list.get(), state_->group_answers.get(),
                                      nullptr, nullptr);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return;

@@ -34,6 +34,7 @@ void ForEachHeader(const KafkaRecord& record, const TakeHeader& take);
 
 struct KafkaReading : KafkaIsolation {
   std::string group;
+  std::string note;  // told to the group beside each offset
   int64_t memory_each = int64_t{16} << 20;  // bytes fetched ahead, of one partition; 1 MB or more
   Micros fetch_wait{std::chrono::milliseconds(50)};  // how long a broker waits for new records
 };

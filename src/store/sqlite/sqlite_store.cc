@@ -10,7 +10,8 @@
 
 #include "store/sqlite/database.h"
 #include "store/sqlite/layout.h"
-#include "store/sqlite/pipeline_lock.h"
+#include "store/sqlite/membership.h"
+#include "store/sqlite/process_lock.h"
 #include "store/sqlite/queries.h"
 
 namespace millrace {
@@ -23,8 +24,11 @@ class SqliteStore final : public Store {
   SqliteStore(std::unique_ptr<sqlite::Database> db, std::string lock_folder)
       : db_(std::move(db)), lock_folder_(std::move(lock_folder)) {}
 
-  Result<std::unique_ptr<PipelineLock>> LockPipeline(std::string_view pipeline) override {
+  Result<std::unique_ptr<ProcessLock>> LockPipeline(std::string_view pipeline) override {
     return sqlite::LockInFolder(lock_folder_, pipeline);
+  }
+  Result<std::unique_ptr<Membership>> JoinPipeline(std::string_view pipeline) override {
+    return sqlite::JoinInFolder(lock_folder_, pipeline);
   }
 
   Status CreateRun(const RunRecord& run, const std::vector<TaskRecord>& tasks) override {

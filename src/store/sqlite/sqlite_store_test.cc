@@ -135,5 +135,37 @@ TEST_F(SqliteStore, TheLockGoesWithItsProcess) {
   ::close(ready[1]);
 }
 
+TEST_F(SqliteStore, AMemberThatDiesIsGone) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  pid_t child = ::fork();
+  if (child == 0) {
+    auto store = OpenSqliteStore(path_);
+    auto member = (*store)->JoinPipeline("p");
+    auto lead = (*member)->Lead();
+    auto task = (*member)->LockTask("p/t");
+    bool ok = member.ok() && *lead && *task;
+    [[maybe_unused]] ssize_t written = ::write(ready[1], ok ? "y" : "n", 1);
+    ::pause();
+  }
+  char answer = 0;
+  ASSERT_EQ(::read(ready[0], &answer, 1), 1);
+  ASSERT_EQ(answer, 'y');
+  auto store = OpenSqliteStore(path_).value();
+  auto member = store->JoinPipeline("p").value();
+  ASSERT_EQ(member->Members()->size(), 2u);
+  EXPECT_EQ(member->Members()->front().process, child);
+  EXPECT_EQ(*member->Lead(), nullptr);
+  EXPECT_EQ(*member->LockTask("p/t"), nullptr);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(member->Members()->size(), 1u);
+  EXPECT_EQ(member->Members()->size(), 1u) << "what it left is removed once";
+  EXPECT_NE(*member->Lead(), nullptr);
+  EXPECT_NE(*member->LockTask("p/t"), nullptr);
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
 }  // namespace
 }  // namespace millrace
