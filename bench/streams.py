@@ -118,7 +118,7 @@ class Bench:
 
     def source(self, topic, form):
         more = {"columns": COLUMNS} if form == "json" else {"format": "avro", "schema": "users.avsc"}
-        return {"kafka": {"connection": "bus", "topic": topic, **more}}
+        return {"kafka": {"connection": "bus", "topic": topic, "metadata": False, **more}}
 
     def run(self, folder):
         return Ended([self.millrace, "run", "pipeline.yml"], cwd=folder)
@@ -156,12 +156,12 @@ class Bench:
             def work(_):
                 while made:
                     shutil.rmtree(made.pop())
-                task = {"from": self.source(topic, form), "to": {"table": {"name": "bronze.users", "mode": "append"}}}
+                task = {"from": self.source(topic, form), "to": {"table": {"name": "silver.users", "mode": "append"}}}
                 if not once:
                     task["trigger"] = "continuous"
                 folder = self.project(task)
                 made.append(folder)
-                count = committed(f"{folder}/lake/bronze/users")
+                count = committed(f"{folder}/lake/silver/users")
                 ended = self.run(folder) if once else self.stream(folder, count, records)
                 if count() != records:
                     sys.exit(f"{count()} rows, not {records}")

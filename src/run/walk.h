@@ -99,7 +99,9 @@ class Walk {
   Status FindPins();
   Status OpenPin(Pin& pin, const Interval& interval);
   Status DefinePins(std::stop_token stop);
+  Sql TaskSql() const;
   Status BindInput(WalkInput& input, std::stop_token stop);
+  bool SomebodyReads() const;
   Result<std::vector<Sql>> DecodeRejects();
   Result<Sql> RejectsToTry(const Interval& interval, std::stop_token stop);
   Status WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop);
@@ -110,6 +112,7 @@ class Walk {
   void Stage(const std::string& name);
 
   const RunValues values_;
+  std::optional<bool> reads_once_;  // the SQL its only input, row by row
   TaskLog& log_;
   ProgressBoard::Line& progress_;
   std::vector<Sql> discarded_;  // rows that a target's contract refused

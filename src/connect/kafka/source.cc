@@ -73,7 +73,7 @@ class KafkaSource final : public Source {
   Status StartConsumer(const KafkaOffsets& begins);
   Status MakeDecoder(std::stop_token stop);
   Status ReadTurn(Part& part, std::stop_token stop);
-  Status Decode(const Part& part, std::stop_token stop);
+  Status Decode(const Part& part, const std::stop_token& stop);
   Status GoneOrSlow(const Part& part, std::stop_token stop);
   Result<Batch> TakeBatch();
 
@@ -343,7 +343,7 @@ Status KafkaSource::MakeDecoder(std::stop_token stop) {
   return Status::Ok();
 }
 
-Status KafkaSource::Decode(const Part& part, std::stop_token stop) {
+Status KafkaSource::Decode(const Part& part, const std::stop_token& stop) {
   for (const KafkaRecord& record : fetched_.records) {
     Status added = record.has_value ? decoder_->Add(record.value, stop) : decoder_->AddNull();
     if (added.code() == Code::kRejected) {
@@ -351,7 +351,7 @@ Status KafkaSource::Decode(const Part& part, std::stop_token stop) {
       continue;
     }
     TRY(std::move(added));
-    TRY(metadata_->Add(part.topic, part.partition, record));
+    if (!columns_.empty()) TRY(metadata_->Add(part.topic, part.partition, record));
     if (record.timestamp >= 0 && (oldest_ < 0 || record.timestamp < oldest_))
       oldest_ = record.timestamp;
   }
