@@ -1,6 +1,8 @@
-// What bench/kafka.py measures against: librdkafka alone.
+// What bench/streams.py measures against: librdkafka alone.
 //
-//   kafka_driver produce BROKERS TOPIC PARTITIONS COUNT     records of JSON, about 300 bytes each
+//   kafka_driver json BROKERS TOPIC PARTITIONS COUNT        writes records of JSON, about 300 bytes each
+//   kafka_driver avro BROKERS TOPIC PARTITIONS COUNT        of Avro, as long; bench/streams.py has their schema
+//   kafka_driver pace BROKERS TOPIC PARTITIONS COUNT RATE   of JSON, RATE a second; prints when each 997th was sent
 //   kafka_driver consume BROKERS TOPIC PARTITIONS COUNT     reads them and does nothing with them
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -9,6 +11,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -28,9 +32,11 @@ rd_kafka_t* Open(rd_kafka_type_t type, rd_kafka_conf_t* conf) {
   std::exit(1);
 }
 
+uint64_t Mixed(int64_t n) { return static_cast<uint64_t>(n) * 0x9E3779B97F4A7C15ull; }
+
 // About what a user of an API looks like, flat.
-std::string Record(int64_t n) {
-  uint64_t mixed = static_cast<uint64_t>(n) * 0x9E3779B97F4A7C15ull;
+std::string Json(int64_t n) {
+  uint64_t mixed = Mixed(n);
   return fmt::format(
       R"({{"id":{},"user_id":{},"first_name":"first{:05}","last_name":"last{:05}","email":"user{}@example.com",)"
       R"("amount":{}.{:02},"country":"C{:02}","active":{},"created_at":"2026-11-{:02}T{:02}:{:02}:{:02}.{:06}Z",)"
@@ -40,24 +46,83 @@ std::string Record(int64_t n) {
       mixed % 9999, mixed % 99999, mixed, mixed ^ 0xFFFF);
 }
 
-void Produce(const std::string& brokers, const std::string& topic, int partitions, int64_t count) {
-  rd_kafka_conf_t* conf = rd_kafka_conf_new();
-  Set(conf, "bootstrap.servers", brokers);
-  Set(conf, "linger.ms", "50");
-  Set(conf, "batch.size", "1000000");
-  Set(conf, "queue.buffering.max.messages", "500000");
-  rd_kafka_t* producer = Open(RD_KAFKA_PRODUCER, conf);
-  rd_kafka_topic_t* handle = rd_kafka_topic_new(producer, topic.c_str(), nullptr);
-  for (int64_t n = 0; n < count; ++n) {
-    std::string value = Record(n);
-    while (rd_kafka_produce(handle, static_cast<int32_t>(n % partitions), RD_KAFKA_MSG_F_COPY, value.data(), value.size(),
-                            nullptr, 0, nullptr) != 0)
-      rd_kafka_poll(producer, 10);
-    if (n % 1000 == 0) rd_kafka_poll(producer, 0);
+// https://avro.apache.org/docs/1.12.0/specification/#binary-encoding
+void PutLong(std::string& to, int64_t value) {
+  uint64_t bits = (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
+  for (; bits >= 0x80; bits >>= 7) to += static_cast<char>(bits | 0x80);
+  to += static_cast<char>(bits);
+}
+
+void PutText(std::string& to, std::string_view text) {
+  PutLong(to, static_cast<int64_t>(text.size()));
+  to += text;
+}
+
+// The same user with what makes up for the names of the members: a street, a phone, pictures.
+std::string Avro(int64_t n) {
+  uint64_t mixed = Mixed(n);
+  std::string to;
+  PutLong(to, n);
+  PutLong(to, static_cast<int64_t>(mixed % 1000000));
+  PutText(to, fmt::format("first{:05}", mixed % 99991));
+  PutText(to, fmt::format("last{:05}", mixed % 88883));
+  PutText(to, fmt::format("user{}@example.com", n % 500000));
+  double amount = static_cast<double>(mixed % 1000000) / 100;
+  to.append(reinterpret_cast<const char*>(&amount), sizeof amount);
+  PutText(to, fmt::format("C{:02}", n % 60));
+  to += n % 3 ? '\1' : '\0';
+  PutLong(to, 1793491200000000 + n * 1000003);
+  PutText(to, fmt::format("city number {:04}", mixed % 9999));
+  PutText(to, fmt::format("{:05}", mixed % 99999));
+  PutText(to, fmt::format("{:016x}{:016x}", mixed, mixed ^ 0xFFFF));
+  PutText(to, fmt::format("{} Analytical Street", mixed % 9999));
+  PutText(to, fmt::format("+31-{:09}", mixed % 999999937));
+  for (const char* size : {"large", "med"})
+    PutText(to, fmt::format("https://example.com/api/portraits/{}/{:02}.jpg?v={:08x}", size, n % 100, mixed >> 32));
+  return to;
+}
+
+class Producer {
+ public:
+  Producer(const std::string& brokers, const std::string& topic, int partitions, const char* linger)
+      : partitions_(partitions) {
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    Set(conf, "bootstrap.servers", brokers);
+    Set(conf, "linger.ms", linger);
+    Set(conf, "batch.size", "1000000");
+    Set(conf, "queue.buffering.max.messages", "500000");
+    handle_ = Open(RD_KAFKA_PRODUCER, conf);
+    topic_ = rd_kafka_topic_new(handle_, topic.c_str(), nullptr);
   }
-  rd_kafka_flush(producer, 600000);
-  rd_kafka_topic_destroy(handle);
-  rd_kafka_destroy(producer);
+  ~Producer() {
+    rd_kafka_flush(handle_, 600000);
+    rd_kafka_topic_destroy(topic_);
+    rd_kafka_destroy(handle_);
+  }
+
+  void Put(int64_t n, const std::string& value) {
+    while (rd_kafka_produce(topic_, static_cast<int32_t>(n % partitions_), RD_KAFKA_MSG_F_COPY,
+                            const_cast<char*>(value.data()), value.size(), nullptr, 0, nullptr) != 0)
+      rd_kafka_poll(handle_, 10);
+    if (n % 1000 == 0) rd_kafka_poll(handle_, 0);
+  }
+
+ private:
+  const int partitions_;
+  rd_kafka_t* handle_;
+  rd_kafka_topic_t* topic_;
+};
+
+void Pace(Producer& producer, int64_t count, int64_t rate) {
+  using std::chrono::steady_clock, std::chrono::system_clock, std::chrono::microseconds;
+  auto began = steady_clock::now();
+  for (int64_t n = 0; n < count; ++n) {
+    if (n % 10 == 0) std::this_thread::sleep_until(began + microseconds(n * 1000000 / rate));
+    producer.Put(n, Json(n));
+    if (n % 997 != 0) continue;
+    auto now = std::chrono::duration_cast<microseconds>(system_clock::now().time_since_epoch());
+    std::printf("%lld %lld\n", static_cast<long long>(n), static_cast<long long>(now.count()));
+  }
 }
 
 void Consume(const std::string& brokers, const std::string& topic, int partitions, int64_t count) {
@@ -90,8 +155,14 @@ void Consume(const std::string& brokers, const std::string& topic, int partition
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 6) return std::fprintf(stderr, "usage: see the top of bench/kafka_driver.cc\n"), 2;
-  bool produce = std::string(words[1]) == "produce";
-  (produce ? Produce : Consume)(words[2], words[3], std::atoi(words[4]), std::atoll(words[5]));
+  std::string what = count > 1 ? words[1] : "";
+  if (count != (what == "pace" ? 7 : 6))
+    return std::fprintf(stderr, "usage: see the top of bench/kafka_driver.cc\n"), 2;
+  int partitions = std::atoi(words[4]);
+  int64_t records = std::atoll(words[5]);
+  if (what == "consume") return Consume(words[2], words[3], partitions, records), 0;
+  Producer producer(words[2], words[3], partitions, what == "pace" ? "1" : "50");
+  if (what == "pace") return Pace(producer, records, std::atoll(words[6])), 0;
+  for (int64_t n = 0; n < records; ++n) producer.Put(n, what == "avro" ? Avro(n) : Json(n));
   return 0;
 }

@@ -49,7 +49,7 @@ class AvroDecoder final : public RecordDecoder {
   int64_t count() const override { return rows_.count(); }
   Result<Rows> Take() override { return rows_.Take(); }
 
-  Status Add(std::string_view record, std::stop_token stop) override {
+  Status Add(std::string_view record, const std::stop_token& stop) override {
     TRY(CheckLength(record, config_));
     int32_t id = 0;
     if (registry_ != nullptr) {
@@ -61,7 +61,7 @@ class AvroDecoder final : public RecordDecoder {
       record.remove_prefix(kFrame);
     }
     if (last_ == nullptr || id != last_id_) {
-      last_ = TRY(PlanFor(id, std::move(stop)));
+      last_ = TRY(PlanFor(id, stop));
       last_id_ = id;
     }
     if (const Status* why = std::get_if<Status>(last_)) return *why;

@@ -255,7 +255,7 @@ class JsonDecoder final : public RecordDecoder {
     return rows_.EndRow();
   }
 
-  Status Add(std::string_view record, std::stop_token) override {
+  Status Add(std::string_view record, const std::stop_token&) override {
     TRY(CheckLength(record, config_));
     // No JSON begins with a zero.
     if (framed_ && record.size() >= kFrame && record[0] == '\0') record.remove_prefix(kFrame);

@@ -27,7 +27,7 @@ class PlainDecoder final : public RecordDecoder {
   int64_t count() const override { return rows_.count(); }
   Result<Rows> Take() override { return rows_.Take(); }
 
-  Status Add(std::string_view record, std::stop_token) override {
+  Status Add(std::string_view record, const std::stop_token&) override {
     TRY(CheckLength(record, config_));
     if (is_text_ && !IsUtf8Text(record)) return Rejected("it is not UTF-8");
     rows_.column(0).AppendBytes(record);
@@ -57,7 +57,7 @@ class CsvDecoder final : public RecordDecoder {
   int64_t count() const override { return rows_.count(); }
   Result<Rows> Take() override { return rows_.Take(); }
 
-  Status Add(std::string_view record, std::stop_token) override {
+  Status Add(std::string_view record, const std::stop_token&) override {
     TRY(CheckLength(record, config_));
     if (!IsUtf8Text(record)) return Rejected("it is not UTF-8");
     Status read = Read(record);

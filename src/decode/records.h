@@ -24,7 +24,7 @@ class RecordDecoder {
   virtual const Schema& schema() const = 0;
   // Appends a row. kRejected: the record is not one; nothing of it is kept, and the message says
   // why. Any other failure is not the record's: the registry did not answer, a stop.
-  virtual Status Add(std::string_view record, std::stop_token stop) = 0;
+  virtual Status Add(std::string_view record, const std::stop_token& stop) = 0;
   // A row of nulls: a message without a value.
   virtual Status AddNull() = 0;
   virtual int64_t count() const = 0;  // rows added since the last Take

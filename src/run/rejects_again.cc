@@ -57,7 +57,7 @@ Result<Sql> Walk::RejectsToTry(const Interval& interval, std::stop_token stop) {
                                 stop));
   Sql rows{std::string("SELECT * FROM ") + kAgain};
   if (!TRY(DecodeAgain(put_aside, stop))) return rows;
-  return Sql{"(" + Statement().text + "\n) UNION ALL BY NAME (" + rows.text + ")"};
+  return Sql{"(" + TaskSql().text + "\n) UNION ALL BY NAME (" + rows.text + ")"};
 }
 
 // The input is bound to what could be decoded now; false: nothing is to be.

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "engine/row_by_row.h"
 #include "run/faulty_sink.h"
 #include "run/positions.h"
 #include "run/reject_rows.h"
@@ -46,6 +47,23 @@ bool LogsRequests() {
   const char* level = std::getenv("MILLRACE_LOG");
   return level != nullptr && std::string_view(level) == "debug";
 }
+
+// What a source gives, and how many rows it was.
+class CountingReader final : public RowReader {
+ public:
+  CountingReader(Source& source, TaskRecord& counts)
+      : reader_(ReadBySource(source)), counts_(counts) {}
+
+  Result<std::optional<Rows>> Next(std::stop_token stop) override {
+    std::optional<Rows> rows = TRY(reader_->Next(stop));
+    if (rows) counts_.rows_in += rows->count();
+    return rows;
+  }
+
+ private:
+  const std::unique_ptr<RowReader> reader_;
+  TaskRecord& counts_;
+};
 
 }  // namespace
 
@@ -225,11 +243,31 @@ Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
   const std::string& name = input.input->name;
   if (std::optional<Sql> scan = TRY(input.source->NativeScan(*session_)))
     return session_->Define(name, *scan);
-  // A statement may read its input twice; a source is read once.
   std::string once = "millrace_once_" + name;
-  TRY(session_->Bind(once, ReadBySource(*input.source), stop));
-  counts.rows_in += TRY(session_->Materialize(name, {"SELECT * FROM " + SqlName(once)}, stop));
+  TRY(session_->Bind(once, std::make_unique<CountingReader>(*input.source, counts), stop));
+  Sql all{"SELECT * FROM " + SqlName(once)};
+  if (inputs.size() == 1 && pins.empty() && SomebodyReads()) {
+    TRY(session_->Define(name, all));
+    if (!reads_once_) {
+      Result<bool> row_by_row = IsRowByRow(*session_, TaskSql());
+      reads_once_ = row_by_row.ok() && *row_by_row;
+    }
+    if (*reads_once_) return Status::Ok();
+  }
+  // A statement may read its input twice; a source is read once.
+  TRY(session_->Materialize(name, all, stop));
   return session_->Drop(once);
+}
+
+bool Walk::SomebodyReads() const {
+  return !task.checks.empty() ||
+         std::any_of(outputs.begin(), outputs.end(),
+                     [](const auto& output) { return output.sink->TakesRows(); });
+}
+
+Sql Walk::TaskSql() const {
+  if (!task.sql.empty()) return {ResolveRun(task.sql, values_)};
+  return {"SELECT * FROM " + SqlName(inputs.empty() ? "input" : inputs.front().input->name)};
 }
 
 Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
@@ -248,12 +286,7 @@ Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
     if (!status.ok()) return status.In("input '" + input.input->name + "'");
   }
   TRY(DefinePins(stop));
-  return Statement();
-}
-
-Sql Walk::Statement() const {
-  if (!task.sql.empty()) return Sql{ResolveRun(task.sql, values_)};
-  return Sql{"SELECT * FROM " + SqlName(inputs.empty() ? "input" : inputs.front().input->name)};
+  return TaskSql();
 }
 
 Result<Checked> Walk::Check(const Sql& rows, std::stop_token stop) {

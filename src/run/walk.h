@@ -99,11 +99,12 @@ class Walk {
   Status FindPins();
   Status OpenPin(Pin& pin, const Interval& interval);
   Status DefinePins(std::stop_token stop);
+  Sql TaskSql() const;
   Status BindInput(WalkInput& input, std::stop_token stop);
+  bool SomebodyReads() const;
   Result<std::vector<Sql>> DecodeRejects();
   Result<Sql> RejectsToTry(const Interval& interval, std::stop_token stop);
   Result<bool> DecodeAgain(const Sql& put_aside, std::stop_token stop);
-  Sql Statement() const;
   Status WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop);
   Status Commit(WalkOutput& output, const Interval& interval, std::stop_token stop);
   Status Record(const Checked& checked);
@@ -112,6 +113,7 @@ class Walk {
   void Stage(const std::string& name);
 
   const RunValues values_;
+  std::optional<bool> reads_once_;  // the SQL its only input, row by row
   TaskLog& log_;
   ProgressBoard::Line& progress_;
   std::vector<Sql> discarded_;  // rows that a target's contract refused

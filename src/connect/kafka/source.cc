@@ -79,7 +79,7 @@ class KafkaSource final : public Source {
   Status MakeDecoder(std::stop_token stop);
   Status ReadTurn(Part& part, std::stop_token stop);
   Status Decode(const std::string& topic, int partition, const KafkaRecord& record,
-                std::stop_token stop);
+                const std::stop_token& stop);
   Status GoneOrSlow(const Part& part, std::stop_token stop);
   Result<Batch> TakeBatch();
 
@@ -390,12 +390,12 @@ Status KafkaSource::MakeDecoder(std::stop_token stop) {
 }
 
 Status KafkaSource::Decode(const std::string& topic, int partition, const KafkaRecord& record,
-                           std::stop_token stop) {
+                           const std::stop_token& stop) {
   Status added = record.has_value ? decoder_->Add(record.value, stop) : decoder_->AddNull();
   if (added.code() == Code::kRejected)
     return rejects_.Add(topic, partition, record, added.message());
   TRY(std::move(added));
-  TRY(metadata_->Add(topic, partition, record));
+  if (!columns_.empty()) TRY(metadata_->Add(topic, partition, record));
   if (record.timestamp >= 0 && (oldest_ < 0 || record.timestamp < oldest_))
     oldest_ = record.timestamp;
   return Status::Ok();

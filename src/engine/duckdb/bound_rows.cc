@@ -1,9 +1,10 @@
 #include "engine/duckdb/bound_rows.h"
 
 #include <duckdb.h>
-#include <nanoarrow/nanoarrow.h>
+#include <nanoarrow/nanoarrow.hpp>
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -12,11 +13,28 @@
 namespace millrace::duck {
 
 struct BoundRows::Entry {
+  ~Entry() {
+    for (duckdb_logical_type& type : types) duckdb_destroy_logical_type(&type);
+  }
+
+  // nullopt: no more. Threads take turns.
+  Result<std::optional<Rows>> Next() {
+    std::lock_guard lock(mutex);
+    if (ended) return std::optional<Rows>();
+    if (first.array() != nullptr) return std::optional(std::exchange(first, Rows()));
+    Result<std::optional<Rows>> rows = reader->Next(stop);
+    ended = !rows.ok() || !rows->has_value();
+    return rows;
+  }
+
   std::unique_ptr<RowReader> reader;
   std::stop_token stop;
-  Rows first;  // its schema describes all
+  nanoarrow::UniqueSchema schema;  // of all rows
   std::mutex mutex;
-  bool taken = false;  // a scan has begun
+  Rows first;                              // until it is read
+  std::vector<duckdb_logical_type> types;  // of the columns; once a statement named the rows
+  bool taken = false;                      // a scan has begun
+  bool ended = false;                      // the reader gave all it had, or failed
   Status failure;
 };
 
@@ -31,16 +49,35 @@ Status Take(duckdb_error_data error) {
   return status;
 }
 
-// A shallow copy that keeps the rows alive until it is released.
-ArrowArray Share(const Rows& rows) {
-  ArrowArray shared = *rows.array();
-  shared.private_data = new Rows(rows);
-  shared.release = [](ArrowArray* array) {
-    delete static_cast<Rows*>(array->private_data);
-    array->release = nullptr;
-  };
-  return shared;
-}
+// Some of the rows, without copying them; they stay alive until it is released.
+struct Slice {
+  Rows rows;
+  std::vector<ArrowArray> columns;
+  std::vector<ArrowArray*> pointers;
+
+  static ArrowArray Of(const Rows& rows, int64_t begin, int64_t count) {
+    const ArrowArray& whole = *rows.array();
+    auto* slice = new Slice{rows, {}, {}};
+    for (int64_t i = 0; i < whole.n_children; ++i) {
+      ArrowArray column = *whole.children[i];
+      column.offset += whole.offset + begin;
+      column.length = count;
+      if (column.null_count != 0) column.null_count = -1;
+      slice->columns.push_back(column);
+    }
+    for (ArrowArray& column : slice->columns) slice->pointers.push_back(&column);
+    ArrowArray array = whole;
+    array.offset = 0;
+    array.length = count;
+    array.children = slice->pointers.data();
+    array.private_data = slice;
+    array.release = [](ArrowArray* released) {
+      delete static_cast<Slice*>(released->private_data);
+      released->release = nullptr;
+    };
+    return array;
+  }
+};
 
 struct Chunk {
   duckdb_data_chunk handle = nullptr;
@@ -55,17 +92,15 @@ class Converter {
  public:
   ~Converter() { duckdb_destroy_arrow_converted_schema(&schema_); }
 
-  Status Open(duckdb_connection connection, const Rows& like) {
+  Status Open(duckdb_connection connection, ArrowSchema* like) {
     connection_ = connection;
-    return Take(
-        duckdb_schema_from_arrow(connection, const_cast<ArrowSchema*>(like.schema()), &schema_));
+    return Take(duckdb_schema_from_arrow(connection, like, &schema_));
   }
-  Status Convert(const Rows& rows, Chunk& chunk) {
+  Status Convert(const Rows& rows, int64_t begin, int64_t count, Chunk& chunk) {
     duckdb_destroy_data_chunk(&chunk.handle);
-    ArrowArray shared = Share(rows);
-    Status status =
-        Take(duckdb_data_chunk_from_arrow(connection_, &shared, schema_, &chunk.handle));
-    if (shared.release != nullptr) shared.release(&shared);
+    ArrowArray slice = Slice::Of(rows, begin, count);
+    Status status = Take(duckdb_data_chunk_from_arrow(connection_, &slice, schema_, &chunk.handle));
+    if (slice.release != nullptr) slice.release(&slice);
     return status;
   }
 
@@ -85,71 +120,48 @@ struct BindData {
 
 struct Scan {
   std::shared_ptr<BoundRows::Entry> entry;
-  Converter converter;
-  Chunk chunk;  // of the current batch
-  duckdb_selection_vector all = nullptr;
-  idx_t all_size = 0, size = 0, done = 0;
-  bool first = true;
   std::vector<idx_t> columns;  // projected
+};
 
-  ~Scan() {
-    if (all != nullptr) duckdb_destroy_selection_vector(all);
-  }
+// What one thread of a scan has at hand.
+struct Part {
+  Converter converter;
+  Rows rows;
+  int64_t done = 0;  // of `rows`
+  Chunk chunk;
 
-  Status NextBatch() {
-    while (done == size) {
-      std::optional<Rows> rows;
-      if (std::exchange(first, false)) {
-        rows = std::exchange(entry->first, Rows());
-      } else {
-        rows = TRY(entry->reader->Next(entry->stop));
-      }
-      if (!rows) return Status::Ok();
+  // Vectors of the engine's own size are handed on without a copy.
+  Status Next(Scan& scan, duckdb_data_chunk output) {
+    duckdb_data_chunk_set_size(output, 0);
+    while (rows.array() == nullptr || done == rows.count()) {
+      std::optional<Rows> next = TRY(scan.entry->Next());
+      if (!next) return Status::Ok();
+      rows = *std::move(next);
       done = 0;
-      size = static_cast<idx_t>(rows->count());
-      if (size > 0) TRY(converter.Convert(*rows, chunk));
     }
-    return Status::Ok();
-  }
-
-  void Emit(duckdb_data_chunk output) {
-    idx_t count = std::min(duckdb_vector_size(), size - done);
-    for (idx_t i = 0; i < columns.size(); ++i) {
-      duckdb_vector to = duckdb_data_chunk_get_vector(output, i);
-      duckdb_vector from = duckdb_data_chunk_get_vector(chunk.handle, columns[i]);
-      if (done == 0 && count == size) {
-        duckdb_vector_reference_vector(to, from);
-      } else {
-        duckdb_vector_copy_sel(from, to, Everything(), done + count, done, 0);
-      }
-    }
-    duckdb_data_chunk_set_size(output, count);
+    int64_t count =
+        std::min<int64_t>(static_cast<int64_t>(duckdb_vector_size()), rows.count() - done);
+    TRY(converter.Convert(rows, done, count, chunk));
     done += count;
-  }
-
-  duckdb_selection_vector Everything() {
-    if (all_size < size) {
-      if (all != nullptr) duckdb_destroy_selection_vector(all);
-      all = duckdb_create_selection_vector(size);
-      all_size = size;
-      sel_t* positions = duckdb_selection_vector_get_data_ptr(all);
-      for (idx_t i = 0; i < size; ++i) positions[i] = static_cast<sel_t>(i);
+    for (idx_t i = 0; i < scan.columns.size(); ++i) {
+      duckdb_vector_reference_vector(duckdb_data_chunk_get_vector(output, i),
+                                     duckdb_data_chunk_get_vector(chunk.handle, scan.columns[i]));
     }
-    return all;
+    duckdb_data_chunk_set_size(output, static_cast<idx_t>(count));
+    return Status::Ok();
   }
 };
 
-Status BindColumns(duckdb_bind_info info, Registration& registration, BoundRows::Entry& entry) {
+// A statement that only asks for the shape may come after the one that read the rows.
+Status FindTypes(Registration& registration, BoundRows::Entry& entry) {
+  if (!entry.types.empty()) return Status::Ok();
   Converter converter;
-  TRY(converter.Open(registration.connection, entry.first));
+  TRY(converter.Open(registration.connection, entry.schema.get()));
   Chunk chunk;
-  TRY(converter.Convert(entry.first, chunk));
-  const ArrowSchema* schema = entry.first.schema();
-  for (int64_t i = 0; i < schema->n_children; ++i) {
+  TRY(converter.Convert(entry.first, 0, 0, chunk));
+  for (int64_t i = 0; i < entry.schema->n_children; ++i) {
     duckdb_vector vector = duckdb_data_chunk_get_vector(chunk.handle, static_cast<idx_t>(i));
-    duckdb_logical_type type = duckdb_vector_get_column_type(vector);
-    duckdb_bind_add_result_column(info, schema->children[i]->name, type);
-    duckdb_destroy_logical_type(&type);
+    entry.types.push_back(duckdb_vector_get_column_type(vector));
   }
   return Status::Ok();
 }
@@ -162,18 +174,15 @@ void Bind(duckdb_bind_info info) {
   std::shared_ptr<BoundRows::Entry> entry = registration.rows->Find(id);
   if (entry == nullptr) return duckdb_bind_set_error(info, "these rows are not bound any more");
   std::lock_guard lock(entry->mutex);
-  if (entry->taken) {
-    return duckdb_bind_set_error(
-        info, "the rows were read already: they can be read once; materialize them first");
-  }
-  Status status = BindColumns(info, registration, *entry);
+  Status status = FindTypes(registration, *entry);
   if (!status.ok()) return duckdb_bind_set_error(info, status.message().c_str());
-  duckdb_bind_set_bind_data(info, new BindData{std::move(entry)},
+  for (size_t i = 0; i < entry->types.size(); ++i)
+    duckdb_bind_add_result_column(info, entry->schema->children[i]->name, entry->types[i]);
+  duckdb_bind_set_bind_data(info, new BindData{entry},
                             [](void* data) { delete static_cast<BindData*>(data); });
 }
 
 void Init(duckdb_init_info info) {
-  auto& registration = *static_cast<Registration*>(duckdb_init_get_extra_info(info));
   auto scan = std::make_unique<Scan>();
   scan->entry = static_cast<BindData*>(duckdb_init_get_bind_data(info))->entry;
   {
@@ -183,33 +192,41 @@ void Init(duckdb_init_info info) {
           info, "the rows are read twice: they can be read once; materialize them first");
     }
   }
-  Status status = scan->converter.Open(registration.connection, scan->entry->first);
-  if (!status.ok()) return duckdb_init_set_error(info, status.message().c_str());
   for (idx_t i = 0; i < duckdb_init_get_column_count(info); ++i) {
     scan->columns.push_back(duckdb_init_get_column_index(info, i));
   }
-  duckdb_init_set_max_threads(info, 1);
+  // While one reads, the others work on what they have read. Where the order counts, the engine
+  // lets only one thread in.
+  duckdb_init_set_max_threads(info, std::max(1U, std::thread::hardware_concurrency()));
   duckdb_init_set_init_data(info, scan.release(),
                             [](void* data) { delete static_cast<Scan*>(data); });
 }
 
+void InitThread(duckdb_init_info info) {
+  auto& registration = *static_cast<Registration*>(duckdb_init_get_extra_info(info));
+  auto& entry = *static_cast<BindData*>(duckdb_init_get_bind_data(info))->entry;
+  auto part = std::make_unique<Part>();
+  Status status = part->converter.Open(registration.connection, entry.schema.get());
+  if (!status.ok()) return duckdb_init_set_error(info, status.message().c_str());
+  duckdb_init_set_init_data(info, part.release(),
+                            [](void* data) { delete static_cast<Part*>(data); });
+}
+
 void Produce(duckdb_function_info info, duckdb_data_chunk output) {
   auto& scan = *static_cast<Scan*>(duckdb_function_get_init_data(info));
-  Status status = scan.NextBatch();
-  if (!status.ok()) {
-    std::lock_guard lock(scan.entry->mutex);
-    scan.entry->failure = status;
-    return duckdb_function_set_error(info, status.message().c_str());
-  }
-  if (scan.done == scan.size) return duckdb_data_chunk_set_size(output, 0);
-  scan.Emit(output);
+  auto& part = *static_cast<Part*>(duckdb_function_get_local_init_data(info));
+  Status status = part.Next(scan, output);
+  if (status.ok()) return;
+  duckdb_function_set_error(info, status.message().c_str());
+  std::lock_guard lock(scan.entry->mutex);
+  if (scan.entry->failure.ok()) scan.entry->failure = std::move(status);
 }
 
 }  // namespace
 
 Status BoundRows::Register(_duckdb_connection* connection) {
   duckdb_table_function function = duckdb_create_table_function();
-  duckdb_table_function_set_name(function, "millrace_rows");
+  duckdb_table_function_set_name(function, kFunction);
   duckdb_logical_type id = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
   duckdb_table_function_add_parameter(function, id);
   duckdb_destroy_logical_type(&id);
@@ -217,6 +234,7 @@ Status BoundRows::Register(_duckdb_connection* connection) {
                                        [](void* data) { delete static_cast<Registration*>(data); });
   duckdb_table_function_set_bind(function, Bind);
   duckdb_table_function_set_init(function, Init);
+  duckdb_table_function_set_local_init(function, InitThread);
   duckdb_table_function_set_function(function, Produce);
   duckdb_table_function_supports_projection_pushdown(function, true);
   duckdb_state state = duckdb_register_table_function(connection, function);
@@ -231,6 +249,8 @@ Result<int64_t> BoundRows::Add(std::unique_ptr<RowReader> rows, std::stop_token 
   auto entry = std::make_shared<Entry>();
   entry->reader = std::move(rows);
   entry->stop = std::move(stop);
+  if (ArrowSchemaDeepCopy(first->schema(), entry->schema.get()) != NANOARROW_OK)
+    return Status(Code::kExhausted, "no memory for the columns of rows");
   entry->first = *std::move(first);
   std::lock_guard lock(mutex_);
   int64_t id = next_++;

@@ -22,6 +22,8 @@ namespace millrace::duck {
 // The rows that sessions have bound. Outlives the database: the function points into it.
 class BoundRows {
  public:
+  static constexpr const char* kFunction = "millrace_rows";
+
   // Adds the table function to the engine.
   Status Register(_duckdb_connection* connection);
 

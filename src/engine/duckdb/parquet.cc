@@ -14,6 +14,11 @@ namespace {
 // read on all of them. The files grow by less than a hundredth.
 constexpr int64_t kRowGroupRows = 61'440;
 
+// Rows that come straight from a source are written at the rate they come: zstd's first level, and
+// no dictionary is begun for a column that has more values than this in a row group. On records of
+// users it takes a quarter less time, and the files are a twentieth larger.
+constexpr const char* kAsTheyCome = ", PRESERVE_ORDER false, DICTIONARY_SIZE_LIMIT 1024";
+
 // The column's name when `path` is that of a top-level column: "a" but not "s"."x".
 std::optional<std::string> TopLevel(std::string_view path) {
   if (path.size() < 2 || path.front() != '"') return std::string(path);
@@ -43,13 +48,18 @@ ParquetFile::ColumnStats ToStats(const std::vector<WrittenFile::Pair>& pairs) {
 
 }  // namespace
 
-std::string CopyToParquet(const std::string& select, const ParquetOptions& options) {
+std::string CopyToParquet(const std::string& select, const ParquetOptions& options,
+                          bool keep_order) {
   std::string compression = options.compression == "none" ? "uncompressed" : options.compression;
   std::string sql = "COPY (" + select + "\n) TO " + SqlLiteral(options.folder) +
                     " (FORMAT parquet, ROW_GROUP_SIZE " + std::to_string(kRowGroupRows) +
                     ", RETURN_STATS, OVERWRITE_OR_IGNORE true, COMPRESSION " +
                     SqlLiteral(compression) + ", FILENAME_PATTERN " +
                     SqlLiteral(options.prefix + "{i}");
+  if (!keep_order) {
+    sql += kAsTheyCome;
+    if (compression == "zstd") sql += ", COMPRESSION_LEVEL 1";
+  }
   if (options.partition_by.empty()) {
     sql += ", WRITE_EMPTY_FILE false, FILE_SIZE_BYTES " + std::to_string(options.target_file_size);
   } else {

@@ -11,7 +11,8 @@
 
 namespace millrace::duck {
 
-std::string CopyToParquet(const std::string& select, const ParquetOptions& options);
+std::string CopyToParquet(const std::string& select, const ParquetOptions& options,
+                          bool keep_order);
 ParquetFile ToParquetFile(WrittenFile written, const ParquetOptions& options);
 
 // kInvalid for a format or an option that there is not.

@@ -1,13 +1,17 @@
 #include "engine/duckdb/session.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.h"
+#include "config/json.h"
+#include "engine/duckdb/bound_rows.h"
 #include "engine/duckdb/describe.h"
 #include "engine/duckdb/parquet.h"
 #include "engine/duckdb/syntax_tree.h"
 #include "engine/duckdb/words.h"
+#include "engine/row_by_row.h"
 
 namespace millrace::duck {
 
@@ -52,6 +56,19 @@ std::string Casted(const std::vector<ResultColumn>& columns, const std::string& 
   }
   return "SELECT " + Join(items, ", ") + " FROM (" + sql + "\n) AS millrace_rows_(" +
          Join(names, ", ") + ")";
+}
+
+// A plan that is one line from bound rows up, of operators that look at one row alone.
+bool IsChain(const std::string& plan) {
+  Json node = Json::parse(plan, nullptr, /*allow_exceptions=*/false);
+  while (true) {
+    if (node.is_array() && node.size() == 1) node = Json(node.front());
+    if (!node.is_object()) return false;
+    std::string name(Trim(node.value("name", "")));
+    if (ToLower(name) == BoundRows::kFunction) return true;
+    if (name != "PROJECTION" && name != "FILTER") return false;
+    node = Json(node.value("children", Json()));
+  }
 }
 
 }  // namespace
@@ -150,8 +167,8 @@ Status DuckSession::Bind(std::string_view name, std::unique_ptr<RowReader> rows,
   int64_t id = TRY(instance_->bound_rows().Add(std::move(rows), stop));
   std::string quoted = TRY(Claim(name));
   relations_[ToLower(name)] = {Kind::kView, id};
-  TRY(connection_->Run("CREATE VIEW " + quoted + " AS SELECT * FROM millrace_rows(" +
-                       std::to_string(id) + ")"));
+  TRY(connection_->Run("CREATE VIEW " + quoted + " AS SELECT * FROM " + BoundRows::kFunction +
+                       "(" + std::to_string(id) + ")"));
   return Status::Ok();
 }
 
@@ -213,6 +230,15 @@ std::vector<Result<StatementNames>> DuckSession::NamesInEach(const std::vector<S
   return all;
 }
 
+Result<bool> DuckSession::IsRowByRow(const Sql& sql) {
+  Result<StatementNames> names = NamesIn(sql);
+  if (!names.ok() || !names->volatile_calls.empty()) return false;
+  Result<std::vector<TextRow>> plan =
+      connection_->Texts("EXPLAIN (FORMAT json) " + std::string(TrimStatement(sql.text)));
+  if (!plan.ok()) return Explain(plan.status(), sql);
+  return !plan->empty() && plan->front().size() == 2 && IsChain(plan->front()[1].value_or(""));
+}
+
 Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_token stop) {
   std::string text = TRY(InLakeTypes(sql));
   // A connection of its own: the session stays usable while the rows are read.
@@ -235,7 +261,11 @@ Result<std::vector<ParquetFile>> DuckSession::WriteParquet(const Sql& sql,
                                                            const ParquetOptions& options,
                                                            std::stop_token stop) {
   std::string text = TRY(InLakeTypes(sql));
-  Result<std::vector<WrittenFile>> written = connection_->Copy(CopyToParquet(text, options), stop);
+  bool binds = std::ranges::any_of(
+      relations_, [](const auto& relation) { return relation.second.bound != 0; });
+  bool keep_order = !binds || !TRY(IsRowByRow({text}));
+  Result<std::vector<WrittenFile>> written =
+      connection_->Copy(CopyToParquet(text, options, keep_order), stop);
   if (!written.ok()) return Explain(written.status());
   std::vector<ParquetFile> files;
   for (WrittenFile& file : *written) files.push_back(ToParquetFile(std::move(file), options));
@@ -294,3 +324,12 @@ Status DuckSession::FixTime(Time now, uint64_t seed) {
 double DuckSession::Progress() const { return connection_->Progress(); }
 
 }  // namespace millrace::duck
+
+namespace millrace {
+
+Result<bool> IsRowByRow(Session& session, const Sql& sql) {
+  auto* duck = dynamic_cast<duck::DuckSession*>(&session);
+  return duck != nullptr ? duck->IsRowByRow(sql) : false;
+}
+
+}  // namespace millrace

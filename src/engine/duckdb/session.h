@@ -31,6 +31,8 @@ class DuckSession : public Session {
   Result<Description> Describe(const Sql& sql) override;
   std::vector<Result<StatementNames>> NamesInEach(const std::vector<Sql>& statements) override;
 
+  Result<bool> IsRowByRow(const Sql& sql);  // see engine/row_by_row.h
+
   Result<std::unique_ptr<RowReader>> Query(const Sql& sql, std::stop_token stop) override;
   Result<std::vector<TextRow>> Collect(const Sql& sql, std::stop_token stop) override;
   Result<std::vector<ParquetFile>> WriteParquet(const Sql& sql, const ParquetOptions& options,

@@ -90,6 +90,8 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(const KafkaOptions& o
       // Partitions have queues of their own: the limit counts for each.
       {"queued.max.messages.kbytes", kilobytes},
       {"queued.min.messages", "100000"},
+      // Where they are full, how long until it is looked whether they still are.
+      {"fetch.queue.backoff.ms", "5"},
   };
   auto core = TRY(
       kafka::Core::Open(kafka::Kind::kConsumer, options, properties, std::move(log)));
