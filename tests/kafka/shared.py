@@ -128,7 +128,7 @@ class Crew:
     """Processes that run one project together."""
 
     def __init__(self, project):
-        self.project, self.working, self.ended = project, [], 0
+        self.project, self.working, self.given_up = project, [], 0
 
     def add(self):
         self.working.append(self.project.start("run", "pipeline.yml", "--join"))
@@ -138,7 +138,10 @@ class Crew:
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         ended = self.project.end(process)
-        equal(ended.code, 0, ended.out[-3000:])
+        # Where the machine has much to do it gives up, after four seconds, what is at hand: others do it.
+        given_up = ended.code == 128 + signal.SIGTERM
+        self.given_up += given_up
+        expect(ended.code == 0 or given_up, f"{ended.code}: {ended.out[-3000:]}")
         expect(time.monotonic() - began < 6, f"it took {time.monotonic() - began:.1f} s to drain")
 
     def kill(self, process):
@@ -249,12 +252,15 @@ def test_rebalances(world):
         until(lambda: crew.shares() == [1, 1, 2, 2], lambda: f"four share six: {crew.shares()}")
         feed.close()
         arrives(world, here, target, feed.sent)
+        before = crew.given_up
         for process in list(crew.working):
             crew.drain(process)
-        equal(ask(here, "SELECT count(*) FROM runs WHERE state = 'running'"), [(0,)], "runs that are not over")
+        if crew.given_up == before:
+            equal(ask(here, "SELECT count(*) FROM runs WHERE state = 'running'"), [(0,)], "runs that are not over")
         arrives(world, here, target, feed.sent)
         rest = crew.longest_rest()
-        print(f"  {dict(did)}, {feed.sent} records, no task rested longer than {rest:.1f} s", flush=True)
+        print(f"  {dict(did)}, {feed.sent} records, no task rested longer than {rest:.1f} s, {crew.given_up} drains "
+              "gave up", flush=True)
         expect(rest < REST, f"a task rested for {rest:.1f} s")
     finally:
         feed.close()
@@ -291,7 +297,7 @@ def main():
     parser.add_argument("--random", type=int, default=CHANGES)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
     chosen = {name: test for name, test in tests.items() if name in options.names or not options.names}
     world = World(options.millrace)
