@@ -22,7 +22,8 @@ CHANGES = 20
 COLUMNS = {"id": "BIGINT", "v": "VARCHAR"}
 TABLE = {"table": {"name": "bronze.rows", "mode": "append"}}
 PARTITIONS = 6
-REST = 20    # seconds that a task may wait for whoever takes it over, on a machine that has much to do
+WAIT = 90    # seconds, for what takes one
+REST = 45    # seconds that a task may wait for whoever takes it over, on a machine that has much to do
 
 
 def shards(count):
@@ -55,7 +56,7 @@ def ask(project, sql, *values):
         return []
 
 
-def until(holds, what, seconds=30):
+def until(holds, what, seconds=WAIT):
     end = time.monotonic() + seconds
     while not holds():
         expect(time.monotonic() < end, f"not within {seconds} s: {what() if callable(what) else what}")
@@ -212,7 +213,7 @@ def shared_project(world):
     return here, topic, target
 
 
-def arrives(world, project, target, sent, seconds=60):
+def arrives(world, project, target, sent, seconds=WAIT):
     wanted = ids({"id": n} for n in range(sent))
     until(lambda: len(in_table(project)) >= sent, lambda: f"{len(in_table(project))} of {sent} rows", seconds)
     equal(ids(in_table(project)) - wanted, collections.Counter(), "doubled in the table")
