@@ -491,7 +491,7 @@ def main():
     parser.add_argument("--random", type=int, default=KILLS)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
     chosen = {name: test for name, test in tests.items()
               if name in options.names or not options.names}
