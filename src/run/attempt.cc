@@ -1,5 +1,6 @@
 #include "run/attempt.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
@@ -13,6 +14,10 @@ namespace millrace {
 namespace {
 
 double Millis(Micros time) { return std::chrono::duration<double, std::milli>(time).count(); }
+
+// Of a batch, about: asked to end, a stream finishes the one at hand.
+constexpr Micros kBatchTakes = std::chrono::seconds(1);
+constexpr int64_t kFirstRows = 100'000, kLeastRows = 1'000;
 
 constexpr Micros kPausedLook = std::chrono::seconds(1);
 
@@ -68,7 +73,7 @@ Result<std::optional<Interval>> Attempt::NextInterval(std::unique_ptr<Walk>& wal
     if (!walk) {
       walk = TRY(Walk::Begin(run_, task_, run_.record, log_, progress_, stop));
       if (run_.streams != nullptr) {
-        walk->Stream(task_.trigger.batch, run_.streams->Totals(task_.key), Pulse::kEvery);
+        walk->Stream(limit_, run_.streams->Totals(task_.key), Pulse::kEvery);
       }
     }
     Decision decision = TRY(run_.tries_rejects ? DecideOnRejects(*walk, stop)
@@ -116,6 +121,8 @@ Result<Done> Attempt::Stream(std::stop_token stop) {
   std::unique_ptr<Walk> walk;
   const Trigger& trigger = task_.trigger;
   progress_.Stage("streaming");
+  limit_ = trigger.batch;
+  limit_.rows = std::min(limit_.rows, kFirstRows);
   for (std::stop_token drain = run_.streams->drain; !drain.stop_requested();) {
     Time began = run_.Now();
     if (IsPaused()) {
@@ -134,8 +141,9 @@ Result<Done> Attempt::Stream(std::stop_token stop) {
       run_.streams->Succeeded(task_.key, walk->Totals());
     }
     TRY(Report(*walk, interval, stop));
-    bool full = interval && (walk->counts.rows_in >= trigger.batch.rows / 2 ||
-                             walk->counts.bytes_in >= trigger.batch.bytes / 2);
+    bool full = interval && (walk->counts.rows_in >= limit_.rows / 2 ||
+                             walk->counts.bytes_in >= limit_.bytes / 2);
+    if (full) Pace(*walk, run_.Now() - began);
     if (interval) walk->Next();
     if (!full) WaitUntil(began + trigger.every, drain);
   }
@@ -144,6 +152,16 @@ Result<Done> Attempt::Stream(std::stop_token stop) {
     TRY(run_.store.UpdateTask(counts_));
   }
   return Done{TaskState::kSucceeded, "it was asked to end"};
+}
+
+// After a full interval. What a slow target takes in kBatchTakes is less than what a fast one does.
+void Attempt::Pace(Walk& walk, Micros took) {
+  auto share = static_cast<double>(kBatchTakes.count()) /
+               static_cast<double>(std::max<int64_t>(took.count(), 1));
+  auto rows = static_cast<double>(limit_.rows) * std::clamp(share, 0.25, 4.0);
+  int64_t most = task_.trigger.batch.rows;
+  limit_.rows = std::clamp(static_cast<int64_t>(rows), std::min(kLeastRows, most), most);
+  walk.Limit(limit_);
 }
 
 bool Attempt::IsPaused() {

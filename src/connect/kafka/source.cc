@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kTurn = 8192;        // records of one partition, before the next one's
 constexpr int64_t kRecordGuess = 512;  // bytes, before one was seen
+constexpr Micros kEndsAge = std::chrono::seconds(1);  // at most, where much is left to read
 constexpr Micros kFetchSlice = std::chrono::milliseconds(500);
 
 using Steady = std::chrono::steady_clock;
@@ -62,6 +63,7 @@ class KafkaSource final : public Source {
   Result<KafkaClient*> Client();
   Status FindTopics(std::stop_token stop);
   Result<KafkaOffsets> Ends(std::stop_token stop);
+  bool KnowsEnough(const std::optional<Position>& begin) const;
   Status Begins(const std::optional<Position>& begin, const KafkaOffsets& ends,
                 KafkaPosition& position, KafkaOffsets& begins, std::stop_token stop);
   Status FindLost(const KafkaOffsets& ends, KafkaPosition& position, KafkaOffsets& begins,
@@ -88,6 +90,7 @@ class KafkaSource final : public Source {
   std::map<std::string, int> topics_;  // how many partitions they have
   Steady::time_point topics_at_;
   KafkaOffsets last_ends_;      // as the brokers told last
+  Steady::time_point ends_at_;
   KafkaOffsets standing_;       // where the consumer reads on
   std::unique_ptr<RecordDecoder> decoder_;
   Steady::time_point decoder_at_;
@@ -145,7 +148,23 @@ Result<KafkaOffsets> KafkaSource::Ends(std::stop_token stop) {
     for (int i = 0; i < partitions; ++i) wanted[topic][i] = kKafkaEnd;
   }
   last_ends_ = TRY(TRY(Client())->OffsetsAt(wanted, stop));
+  ends_at_ = Steady::now();
   return last_ends_;
+}
+
+// Where much is left to read, the brokers need not be asked before each range how much it is: the
+// answer comes behind what is being fetched.
+bool KafkaSource::KnowsEnough(const std::optional<Position>& begin) const {
+  if (!consumer_ || !begin || Steady::now() - ends_at_ > kEndsAge || topics_at_ > ends_at_)
+    return false;
+  Result<KafkaPosition> position = KafkaPosition::Parse(*begin);
+  if (!position.ok() || position->ends != standing_) return false;
+  int64_t left = 0;
+  for (const auto& [topic, partitions] : last_ends_) {
+    for (const auto& [partition, end] : partitions)
+      left += end - OffsetIn(standing_, topic, partition).value_or(end);
+  }
+  return MostRows() > 0 && left >= 2 * MostRows();
 }
 
 // Where each partition begins; what `begin` does not tell goes into position.from.
@@ -217,7 +236,7 @@ int64_t KafkaSource::MostRows() const {
 
 Result<Position> KafkaSource::Latest(const std::optional<Position>& begin, std::stop_token stop) {
   TRY(FindTopics(stop));
-  KafkaOffsets ends = TRY(Ends(stop));
+  KafkaOffsets ends = KnowsEnough(begin) ? last_ends_ : TRY(Ends(stop));
   KafkaPosition position;
   KafkaOffsets begins;
   TRY(Begins(begin, ends, position, begins, stop));
