@@ -64,6 +64,7 @@ bench: $(BUILD)/millrace  ## measures, beside floors and peers; results in bench
 	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/decode_driver && $$(tools/test-python) bench/decode.py --build $(BUILD)
 	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/s3_driver && bench/s3.py --build $(BUILD)
 	@bench/cassandra.py --build $(BUILD)
+	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/kafka_driver && $$(tools/test-python) bench/streams.py --build $(BUILD)
 
 sanitize:  ## unit, golden, conformance and interop tests and the flights under ASan and UBSan (PRESET=tsan: ThreadSanitizer)
 	@tools/setup test

@@ -4,9 +4,11 @@
 //   kafka_driver avro BROKERS TOPIC PARTITIONS COUNT        of Avro, as long; bench/streams.py has their schema
 //   kafka_driver pace BROKERS TOPIC PARTITIONS COUNT RATE   of JSON, RATE a second; prints when each 997th was sent
 //   kafka_driver consume BROKERS TOPIC PARTITIONS COUNT     reads them and does nothing with them
+//   kafka_driver watch BROKERS TOPIC PARTITIONS COUNT       the same; prints when each 997th came
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -113,22 +115,36 @@ class Producer {
   rd_kafka_topic_t* topic_;
 };
 
+// A line for each 997th record, for latencies: its number and the time.
+void Note(int64_t n) {
+  using std::chrono::system_clock, std::chrono::microseconds;
+  if (n % 997 != 0) return;
+  auto now = std::chrono::duration_cast<microseconds>(system_clock::now().time_since_epoch());
+  std::printf("%lld %lld\n", static_cast<long long>(n), static_cast<long long>(now.count()));
+}
+
 void Pace(Producer& producer, int64_t count, int64_t rate) {
-  using std::chrono::steady_clock, std::chrono::system_clock, std::chrono::microseconds;
+  using std::chrono::steady_clock, std::chrono::microseconds;
   auto began = steady_clock::now();
   for (int64_t n = 0; n < count; ++n) {
     if (n % 10 == 0) std::this_thread::sleep_until(began + microseconds(n * 1000000 / rate));
     producer.Put(n, Json(n));
-    if (n % 997 != 0) continue;
-    auto now = std::chrono::duration_cast<microseconds>(system_clock::now().time_since_epoch());
-    std::printf("%lld %lld\n", static_cast<long long>(n), static_cast<long long>(now.count()));
+    Note(n);
   }
 }
 
-void Consume(const std::string& brokers, const std::string& topic, int partitions, int64_t count) {
+// A record begins {"id":N,
+int64_t NumberOf(const rd_kafka_message_t& record) {
+  std::string_view text(static_cast<const char*>(record.payload), record.len);
+  return std::atoll(std::string(text.substr(std::min<size_t>(6, text.size()), 20)).c_str());
+}
+
+void Consume(const std::string& brokers, const std::string& topic, int partitions, int64_t count,
+             bool watch) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   Set(conf, "bootstrap.servers", brokers);
   Set(conf, "group.id", "bench.floor");
+  Set(conf, "fetch.wait.max.ms", watch ? "5" : "500");
   Set(conf, "enable.auto.commit", "false");
   Set(conf, "auto.offset.reset", "earliest");
   rd_kafka_t* consumer = Open(RD_KAFKA_CONSUMER, conf);
@@ -143,10 +159,12 @@ void Consume(const std::string& brokers, const std::string& topic, int partition
     ssize_t got = rd_kafka_consume_batch_queue(queue, 100, batch.data(), batch.size());
     for (ssize_t i = 0; i < got; ++i) {
       if (!batch[i]->err) ++seen, bytes += static_cast<int64_t>(batch[i]->len);
+      if (!batch[i]->err && watch) Note(NumberOf(*batch[i]));
       rd_kafka_message_destroy(batch[i]);
     }
   }
-  std::printf("%lld records, %lld bytes\n", static_cast<long long>(seen), static_cast<long long>(bytes));
+  if (!watch)
+    std::printf("%lld records, %lld bytes\n", static_cast<long long>(seen), static_cast<long long>(bytes));
   rd_kafka_queue_destroy(queue);
   rd_kafka_topic_partition_list_destroy(list);
   rd_kafka_destroy_flags(consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
@@ -160,7 +178,8 @@ int main(int count, char** words) {
     return std::fprintf(stderr, "usage: see the top of bench/kafka_driver.cc\n"), 2;
   int partitions = std::atoi(words[4]);
   int64_t records = std::atoll(words[5]);
-  if (what == "consume") return Consume(words[2], words[3], partitions, records), 0;
+  if (what == "consume" || what == "watch")
+    return Consume(words[2], words[3], partitions, records, what == "watch"), 0;
   Producer producer(words[2], words[3], partitions, what == "pace" ? "1" : "50");
   if (what == "pace") return Pace(producer, records, std::atoll(words[6])), 0;
   for (int64_t n = 0; n < records; ++n) producer.Put(n, what == "avro" ? Avro(n) : Json(n));

@@ -15,6 +15,10 @@ namespace {
 
 double Millis(Micros time) { return std::chrono::duration<double, std::milli>(time).count(); }
 
+// Of a batch, about: asked to end, a stream finishes the one at hand.
+constexpr Micros kBatchTakes = std::chrono::seconds(1);
+constexpr int64_t kFirstRows = 100'000, kLeastRows = 1'000;
+
 constexpr Micros kPausedLook = std::chrono::seconds(1);
 
 Status WriteRows(Walk& walk, const Interval& interval, std::stop_token stop) {
@@ -69,7 +73,7 @@ Result<std::optional<Interval>> Attempt::NextInterval(std::unique_ptr<Walk>& wal
     if (!walk) {
       walk = TRY(Walk::Begin(run_, task_, run_.record, log_, progress_, stop));
       if (run_.streams != nullptr) {
-        walk->Stream(task_.trigger.batch, run_.streams->Totals(task_.key), Pulse::kEvery);
+        walk->Stream(limit_, run_.streams->Totals(task_.key), Pulse::kEvery);
       }
     }
     Decision decision = TRY(run_.tries_rejects ? DecideOnRejects(*walk, stop)
@@ -117,6 +121,8 @@ Result<Done> Attempt::Stream(std::stop_token stop) {
   std::unique_ptr<Walk> walk;
   const Trigger& trigger = task_.trigger;
   progress_.Stage("streaming");
+  limit_ = trigger.batch;
+  limit_.rows = std::min(limit_.rows, kFirstRows);
   for (std::stop_token drain = run_.streams->drain; !drain.stop_requested() && IsOurs();) {
     Time began = run_.Now();
     if (IsPaused()) {
@@ -135,8 +141,9 @@ Result<Done> Attempt::Stream(std::stop_token stop) {
       run_.streams->Succeeded(task_.key, walk->Totals());
     }
     TRY(Report(*walk, interval, stop));
-    bool full = interval && (walk->counts.rows_in >= trigger.batch.rows / 2 ||
-                             walk->counts.bytes_in >= trigger.batch.bytes / 2);
+    bool full = interval && (walk->counts.rows_in >= limit_.rows / 2 ||
+                             walk->counts.bytes_in >= limit_.bytes / 2);
+    if (full) Pace(*walk, run_.Now() - began);
     if (interval) walk->Next();
     if (!full) Rest(began + trigger.every);
   }
@@ -158,6 +165,16 @@ void Attempt::Rest(Time until) {
   if (!run_.streams->shares) return WaitUntil(until, drain);
   while (run_.Now() < until && !drain.stop_requested() && IsOurs())
     WaitUntil(std::min(until, run_.Now() + Shares::kLook), drain);
+}
+
+// After a full interval. What a slow target takes in kBatchTakes is less than what a fast one does.
+void Attempt::Pace(Walk& walk, Micros took) {
+  auto share = static_cast<double>(kBatchTakes.count()) /
+               static_cast<double>(std::max<int64_t>(took.count(), 1));
+  auto rows = static_cast<double>(limit_.rows) * std::clamp(share, 0.25, 4.0);
+  int64_t most = task_.trigger.batch.rows;
+  limit_.rows = std::clamp(static_cast<int64_t>(rows), std::min(kLeastRows, most), most);
+  walk.Limit(limit_);
 }
 
 bool Attempt::IsPaused() {

@@ -42,6 +42,7 @@ class Attempt {
   bool IsPaused();
   bool IsOurs();
   void Rest(Time until);
+  void Pace(Walk& walk, Micros took);
   Status Report(Walk& walk, const std::optional<Interval>& interval, std::stop_token stop);
 
   RunScope& run_;
@@ -54,6 +55,7 @@ class Attempt {
   bool completed_ = false;  // what another run had planned
   bool acknowledged_ = false;
   CommitRecord last_;  // of this attempt; without an id before the first
+  RangeLimit limit_;    // of the next interval
   Pulse pulse_;
   Time asked_;  // whether it is paused
   bool paused_ = false, was_quiet_ = false;

@@ -5,7 +5,6 @@
 
 #include "base/hash.h"
 #include "base/text.h"
-#include "engine/row_by_row.h"
 #include "run/faulty_sink.h"
 #include "run/positions.h"
 #include "run/reject_rows.h"
@@ -47,23 +46,6 @@ bool LogsRequests() {
   const char* level = std::getenv("MILLRACE_LOG");
   return level != nullptr && std::string_view(level) == "debug";
 }
-
-// What a source gives, and how many rows it was.
-class CountingReader final : public RowReader {
- public:
-  CountingReader(Source& source, TaskRecord& counts)
-      : reader_(ReadBySource(source)), counts_(counts) {}
-
-  Result<std::optional<Rows>> Next(std::stop_token stop) override {
-    std::optional<Rows> rows = TRY(reader_->Next(stop));
-    if (rows) counts_.rows_in += rows->count();
-    return rows;
-  }
-
- private:
-  const std::unique_ptr<RowReader> reader_;
-  TaskRecord& counts_;
-};
 
 }  // namespace
 
@@ -153,46 +135,6 @@ bool Walk::TakesRows() const {
   return rows || !rejects.empty() || !task.checks.empty();
 }
 
-Status Walk::OpenInputs(const Interval& interval, std::stop_token stop) {
-  int64_t bytes = 0, rows = 0;
-  for (WalkInput& input : inputs) {
-    if (TriesRejectsAgain(interval)) break;
-    const std::string& name = input.input->name;
-    Range range;
-    if (auto begin = interval.commit.begin.find(name); begin != interval.commit.begin.end())
-      range.begin = begin->second;
-    if (auto end = interval.commit.end.find(name); end != interval.commit.end.end())
-      range.end = end->second;
-    Status status = input.source->Open(range, stop);
-    if (!status.ok()) return status.In("input '" + name + "'");
-    input.info = input.source->Info();
-    if (interval.commit.refresh && input.info.removed > 0) {
-      return Invalid("input '" + name + "': a full refresh would lose the rows of " +
-                         FormatCount(input.info.removed) +
-                         " landed files that lake.retention.landing removed",
-                     "restore an earlier version of the target, or write to another one");
-    }
-    if (input.info.removed > 0)
-      Say("input '" + name + "': " + FormatCount(input.info.removed) +
-                " landed files are not read: lake.retention.landing removed them");
-    bytes += std::max<int64_t>(input.info.bytes, 0);
-    rows += std::max<int64_t>(input.info.rows, 0);
-  }
-  for (Pin& pin : pins) {
-    TRY(OpenPin(pin, interval));
-    bool counted = std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
-      return input.input->traits.reads == pin.name;
-    });
-    if (counted || !pin.snapshot) continue;
-    bytes += std::max<int64_t>(pin.snapshot->bytes(), 0);
-    rows += std::max<int64_t>(pin.snapshot->rows(), 0);
-  }
-  counts.bytes_in = bytes;
-  counts.rows_in = rows;
-  progress_.Total(bytes);
-  return Status::Ok();
-}
-
 Status Walk::TakeFiles(const Interval& interval, std::stop_token stop) {
   std::vector<OfferedFile> files;
   WriteIntent intent = IntentOf(interval);
@@ -237,37 +179,6 @@ Status Walk::DefinePins(std::stop_token stop) {
     }
   }
   return DefineStoreTables(*session_, run.store, run.context.lake, task.reads, stop);
-}
-
-Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
-  const std::string& name = input.input->name;
-  if (std::optional<Sql> scan = TRY(input.source->NativeScan(*session_)))
-    return session_->Define(name, *scan);
-  std::string once = "millrace_once_" + name;
-  TRY(session_->Bind(once, std::make_unique<CountingReader>(*input.source, counts), stop));
-  Sql all{"SELECT * FROM " + SqlName(once)};
-  if (inputs.size() == 1 && pins.empty() && SomebodyReads()) {
-    TRY(session_->Define(name, all));
-    if (!reads_once_) {
-      Result<bool> row_by_row = IsRowByRow(*session_, TaskSql());
-      reads_once_ = row_by_row.ok() && *row_by_row;
-    }
-    if (*reads_once_) return Status::Ok();
-  }
-  // A statement may read its input twice; a source is read once.
-  TRY(session_->Materialize(name, all, stop));
-  return session_->Drop(once);
-}
-
-bool Walk::SomebodyReads() const {
-  return !task.checks.empty() ||
-         std::any_of(outputs.begin(), outputs.end(),
-                     [](const auto& output) { return output.sink->TakesRows(); });
-}
-
-Sql Walk::TaskSql() const {
-  if (!task.sql.empty()) return {ResolveRun(task.sql, values_)};
-  return {"SELECT * FROM " + SqlName(inputs.empty() ? "input" : inputs.front().input->name)};
 }
 
 Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
@@ -330,7 +241,11 @@ Status Walk::Write(const Checked& checked, const Interval& interval, std::stop_t
   size_t readers = std::count_if(outputs.begin(), outputs.end(), [&](const auto& output) {
     return output.sink->TakesRows() && !output.Has(interval.commit.id);
   });
-  if (readers > 1 && task.checks.empty()) {  // computed once, however many targets read it
+  bool routed = std::ranges::any_of(task.targets, [](const Target& target) {
+    return target.otherwise || !target.when.empty();  // it may take none, and all are to be read
+  });
+  // Computed once, however many targets read it.
+  if ((readers > 1 || routed) && task.checks.empty()) {
     TRY(session_->Materialize(kRows, rows, stop));
     rows = {std::string("SELECT * FROM ") + kRows};
   }
@@ -439,8 +354,12 @@ void Walk::Say(const std::string& line) {
 
 void Walk::Stream(const RangeLimit& limit, const TaskRecord& before, Micros tell_every) {
   before_ = before;
-  for (WalkInput& input : inputs) input.source->SetLimit(limit);
+  Limit(limit);
   tell_every_ = tell_every;
+}
+
+void Walk::Limit(const RangeLimit& limit) {
+  for (WalkInput& input : inputs) input.source->SetLimit(limit);
 }
 
 void Walk::Next() {

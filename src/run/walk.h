@@ -71,6 +71,7 @@ class Walk {
   // For intervals that follow each other closely: what each holds at most, what those before it
   // counted, and how often the store and the log are told.
   void Stream(const RangeLimit& limit, const TaskRecord& before, Micros tell_every);
+  void Limit(const RangeLimit& limit);  // of the intervals that follow
   // Sources learn that the interval is committed; more than once does no harm.
   Status Acknowledge(const Interval& interval);
 

@@ -4,12 +4,10 @@
 #include <utility>
 
 #include "connect/kafka/config.h"
-#include "connect/kafka/metadata.h"
+#include "connect/kafka/decoding.h"
 #include "connect/kafka/position.h"
-#include "connect/kafka/rejects.h"
 #include "connect/kafka/shard.h"
 #include "connect/kafka/start.h"
-#include "data/rows_columns.h"
 #include "net/kafka/consumer.h"
 
 namespace millrace::kafka {
@@ -18,6 +16,7 @@ namespace {
 
 constexpr int64_t kTurn = 8192;        // records of one partition, before the next one's
 constexpr int64_t kRecordGuess = 512;  // bytes, before one was seen
+constexpr Micros kEndsAge = std::chrono::seconds(1);  // at most, where much is left to read
 constexpr Micros kFetchSlice = std::chrono::milliseconds(500);
 
 using Steady = std::chrono::steady_clock;
@@ -42,8 +41,7 @@ class KafkaSource final : public Source {
         context_(context),
         shard_(shard),
         start_(std::move(start)),
-        columns_(std::move(columns)),
-        rejects_(std::string(FormatName()) + "_record", config_.max_rejected.count) {}
+        decoding_(config_, context, std::move(columns)) {}
 
   Status Probe(std::stop_token stop) override { return FindTopics(stop); }
   void SetLimit(const RangeLimit& limit) override { limit_ = limit; }
@@ -53,18 +51,20 @@ class KafkaSource final : public Source {
   Result<std::optional<Batch>> Read(std::stop_token stop) override;
   Status Acknowledge(const Position& position) override;
   Result<std::optional<Sql>> DecodeRejects(Session& session) override {
-    return rejects_.ToRelation(session);
+    return decoding_.rejects().ToRelation(session);
   }
   SourceInfo Info() const override;
   Result<std::vector<Lag>> Lags(const Position& end, std::stop_token stop) override;
-  Result<std::optional<Schema>> Describe(Session& session, std::stop_token stop) override;
+  Result<std::optional<Schema>> Describe(Session&, std::stop_token stop) override {
+    return decoding_.Describe(stop);
+  }
 
  private:
-  std::string_view FormatName() const;
   // For questions: the consumer, once there is one.
   Result<KafkaClient*> Client();
   Status FindTopics(std::stop_token stop);
   Result<KafkaOffsets> Ends(std::stop_token stop);
+  bool KnowsEnough(const std::optional<Position>& begin) const;
   Status Begins(const std::optional<Position>& begin, const KafkaOffsets& ends,
                 KafkaPosition& position, KafkaOffsets& begins, std::stop_token stop);
   Status RefuseOthers(const KafkaOffsets& unknown, std::stop_token stop);
@@ -76,10 +76,7 @@ class KafkaSource final : public Source {
                    KafkaOffsets& begins, std::stop_token stop);
   Status CheckThere(std::stop_token stop);
   Status StartConsumer(const KafkaOffsets& begins);
-  Status MakeDecoder(std::stop_token stop);
   Status ReadTurn(Part& part, std::stop_token stop);
-  Status Decode(const std::string& topic, int partition, const KafkaRecord& record,
-                const std::stop_token& stop);
   Status GoneOrSlow(const Part& part, std::stop_token stop);
   Result<Batch> TakeBatch();
 
@@ -87,33 +84,21 @@ class KafkaSource final : public Source {
   ConnectContext& context_;
   const Shard shard_;
   const Start start_;
-  const std::vector<MetadataColumn> columns_;
   RangeLimit limit_;
-  std::unique_ptr<SchemaRegistry> registry_;
   std::unique_ptr<KafkaClient> client_;
   std::unique_ptr<KafkaConsumer> consumer_;
   std::map<std::string, int> topics_;  // how many partitions they have
   Steady::time_point topics_at_;
   KafkaOffsets last_ends_;      // as the brokers told last
+  Steady::time_point ends_at_;
   KafkaOffsets standing_;       // where the consumer reads on
-  std::unique_ptr<RecordDecoder> decoder_;
-  Steady::time_point decoder_at_;
-  std::unique_ptr<MetadataBuilder> metadata_;
-  Rejects rejects_;
+  Decoding decoding_;
   std::vector<Part> parts_;
   size_t turn_ = 0;
   bool told_columns_ = false;
   KafkaConsumer::Fetched fetched_;
   int64_t seen_records_ = 0, seen_bytes_ = 0;
-  int64_t oldest_ = -1;  // milliseconds since 1970
 };
-
-std::string_view KafkaSource::FormatName() const {
-  for (const auto& [name, format] : EnumNames<RecordFormat>::kAll) {
-    if (format == config_.format) return name;
-  }
-  return "";
-}
 
 Result<KafkaClient*> KafkaSource::Client() {
   if (consumer_) return static_cast<KafkaClient*>(consumer_.get());
@@ -152,7 +137,23 @@ Result<KafkaOffsets> KafkaSource::Ends(std::stop_token stop) {
     for (int i = shard_.index; i < partitions; i += shard_.count) wanted[topic][i] = kKafkaEnd;
   }
   last_ends_ = TRY(TRY(Client())->OffsetsAt(wanted, stop));
+  ends_at_ = Steady::now();
   return last_ends_;
+}
+
+// Where much is left to read, the brokers need not be asked before each range how much it is: the
+// answer comes behind what is being fetched.
+bool KafkaSource::KnowsEnough(const std::optional<Position>& begin) const {
+  if (!consumer_ || !begin || Steady::now() - ends_at_ > kEndsAge || topics_at_ > ends_at_)
+    return false;
+  Result<KafkaPosition> position = KafkaPosition::Parse(*begin);
+  if (!position.ok() || position->ends != standing_) return false;
+  int64_t left = 0;
+  for (const auto& [topic, partitions] : last_ends_) {
+    for (const auto& [partition, end] : partitions)
+      left += end - OffsetIn(standing_, topic, partition).value_or(end);
+  }
+  return MostRows() > 0 && left >= 2 * MostRows();
 }
 
 // Where each partition begins; what `begin` does not tell goes into position.from.
@@ -246,7 +247,7 @@ int64_t KafkaSource::MostRows() const {
 
 Result<Position> KafkaSource::Latest(const std::optional<Position>& begin, std::stop_token stop) {
   TRY(FindTopics(stop));
-  KafkaOffsets ends = TRY(Ends(stop));
+  KafkaOffsets ends = KnowsEnough(begin) ? last_ends_ : TRY(Ends(stop));
   KafkaPosition position;
   KafkaOffsets begins;
   TRY(Begins(begin, ends, position, begins, stop));
@@ -270,16 +271,9 @@ Status KafkaSource::Open(const Range& range, std::stop_token stop) {
   if (!reading_on) TRY(CheckThere(stop));
   TRY(StartConsumer(begins));
   standing_ = begins;
-  // The registry may know a newer schema by now.
-  bool may_change = config_.format == RecordFormat::kAvro && config_.registry;
-  bool old = Steady::now() - decoder_at_ > config_.topics_refresh;
-  if (!decoder_ || (may_change && old)) TRY(MakeDecoder(stop));
-  TRY(decoder_->Take());  // of a range that was not read to its end
-  TRY(metadata_->Take());
-  rejects_.Clear();
+  TRY(decoding_.Open(topics_.begin()->first, /*at_once=*/false, stop));
   turn_ = 0;
   told_columns_ = false;
-  oldest_ = -1;
   return Status::Ok();
 }
 
@@ -320,14 +314,13 @@ Status KafkaSource::TakeParts(const std::optional<Position>& begin, const KafkaP
 // Their keys, headers and times were not kept.
 Result<bool> KafkaSource::OpenRejects(RowReader& rejects, std::stop_token stop) {
   TRY(FindTopics(stop));
-  TRY(MakeDecoder(stop));
+  TRY(decoding_.Open(topics_.begin()->first, /*at_once=*/true, stop));
   parts_.clear();
-  rejects_.Clear();
   told_columns_ = false;
   TRY(Rejects::ForEach(
       rejects,
       [&](const std::string& topic, int partition, const KafkaRecord& record) {
-        return Decode(topic, partition, record, stop);
+        return decoding_.Add(topic, partition, record, stop);
       },
       stop));
   return true;
@@ -373,34 +366,6 @@ Status KafkaSource::StartConsumer(const KafkaOffsets& begins) {
   return consumer_->Assign(begins);
 }
 
-Status KafkaSource::MakeDecoder(std::stop_token stop) {
-  if (!registry_) registry_ = TRY(RegistryOf(config_, context_));
-  RecordContext records{.topic = topics_.begin()->first,
-                        .folder = context_.folder,
-                        .registry = registry_.get()};
-  decoder_ = TRY(MakeRecordDecoder(config_, records, stop));
-  decoder_at_ = Steady::now();
-  metadata_ = std::make_unique<MetadataBuilder>(columns_, config_.key_format);
-  for (const Column& column : metadata_->schema().columns) {
-    if (decoder_->schema().Find(column.name))
-      return Invalid("the records have a column '" + column.name + "' of their own",
-                     "leave it out of `metadata`");
-  }
-  return Status::Ok();
-}
-
-Status KafkaSource::Decode(const std::string& topic, int partition, const KafkaRecord& record,
-                           const std::stop_token& stop) {
-  Status added = record.has_value ? decoder_->Add(record.value, stop) : decoder_->AddNull();
-  if (added.code() == Code::kRejected)
-    return rejects_.Add(topic, partition, record, added.message());
-  TRY(std::move(added));
-  if (!columns_.empty()) TRY(metadata_->Add(topic, partition, record));
-  if (record.timestamp >= 0 && (oldest_ < 0 || record.timestamp < oldest_))
-    oldest_ = record.timestamp;
-  return Status::Ok();
-}
-
 // Nothing came for long.
 Status KafkaSource::GoneOrSlow(const Part& part, std::stop_token stop) {
   KafkaOffsets end = TRY(consumer_->OffsetsAt({{part.topic, {{part.partition, kKafkaEnd}}}}, stop));
@@ -420,7 +385,7 @@ Status KafkaSource::ReadTurn(Part& part, std::stop_token stop) {
     TRY(consumer_->Fetch(part.topic, part.partition, part.end, static_cast<size_t>(left),
                          kFetchSlice, fetched_, stop));
     for (const KafkaRecord& record : fetched_.records)
-      TRY(Decode(part.topic, part.partition, record, stop));
+      TRY(decoding_.Add(part.topic, part.partition, record, stop));
     seen_records_ += static_cast<int64_t>(fetched_.records.size());
     seen_bytes_ += fetched_.bytes;
     if (!fetched_.records.empty()) {
@@ -438,14 +403,12 @@ Status KafkaSource::ReadTurn(Part& part, std::stop_token stop) {
 
 Result<Batch> KafkaSource::TakeBatch() {
   told_columns_ = true;  // a range without rows has columns all the same
-  Rows rows = TRY(decoder_->Take());
-  if (!columns_.empty()) rows = TRY(JoinColumns(rows, TRY(metadata_->Take())));
-  return Batch{std::move(rows), KafkaPosition{.ends = standing_}.ToPosition()};
+  return Batch{TRY(decoding_.Take()), KafkaPosition{.ends = standing_}.ToPosition()};
 }
 
 Result<std::optional<Batch>> KafkaSource::Read(std::stop_token stop) {
-  if (!decoder_) return Internal("Read before Open");
-  while (!parts_.empty() && decoder_->count() < config_.batch_rows) {
+  if (!decoding_.is_open()) return Internal("Read before Open");
+  while (!parts_.empty() && decoding_.count() < config_.batch_rows) {
     if (stop.stop_requested()) return Canceled();
     if (turn_ >= parts_.size()) turn_ = 0;
     TRY(ReadTurn(parts_[turn_], stop));
@@ -454,7 +417,7 @@ Result<std::optional<Batch>> KafkaSource::Read(std::stop_token stop) {
     else
       ++turn_;
   }
-  if (decoder_->count() == 0 && told_columns_) return std::optional<Batch>();
+  if (decoding_.count() == 0 && told_columns_) return std::optional<Batch>();
   return std::optional(TRY(TakeBatch()));
 }
 
@@ -466,7 +429,7 @@ Status KafkaSource::Acknowledge(const Position& position) {
 
 SourceInfo KafkaSource::Info() const {
   SourceInfo info;
-  if (oldest_ >= 0) info.oldest = Time(std::chrono::milliseconds(oldest_));
+  info.oldest = decoding_.oldest();
   return info;
 }
 
@@ -485,19 +448,6 @@ Result<std::vector<Lag>> KafkaSource::Lags(const Position& end, std::stop_token 
     }
   }
   return lags;
-}
-
-Result<std::optional<Schema>> KafkaSource::Describe(Session&, std::stop_token stop) {
-  // Avro's columns are told by the registry.
-  if (config_.format == RecordFormat::kAvro && config_.schema.empty())
-    return std::optional<Schema>();
-  RecordContext records{.topic = config_.topic.empty() ? "topic" : config_.topic.front(),
-                        .folder = context_.folder};
-  auto decoder = TRY(MakeRecordDecoder(config_, records, stop));
-  Schema schema = decoder->schema();
-  MetadataBuilder metadata(columns_, config_.key_format);
-  for (const Column& column : metadata.schema().columns) schema.columns.push_back(column);
-  return std::optional<Schema>(std::move(schema));
 }
 
 }  // namespace

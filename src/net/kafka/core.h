@@ -68,6 +68,7 @@ struct Core {
   int told_ = 0;  // lines of the log
   int failed_handshakes_ = 0, last_code_ = 0;
   Status hopeless_, undelivered_;
+  bool only_purged_ = false;  // that is all undelivered_ tells
 };
 
 }  // namespace millrace::kafka
