@@ -68,8 +68,8 @@ TEST_F(EngineTest, BoundRowsAreWrittenByAllThreads) {
   ASSERT_TRUE(files.ok()) << files.status().ToString();
   std::string written = "SELECT * FROM read_parquet('" + folder_.string() + "/p-*')";
   EXPECT_EQ(Value("SELECT count(*), count(DISTINCT i) FROM (" + written + ")"), "399960|399960");
-  EXPECT_EQ(Value("SELECT count(*) FROM (" + std::string(kExpected) + " EXCEPT ALL " + written + ")"),
-            "0");
+  std::string expected = kExpected;
+  EXPECT_EQ(Value("SELECT count(*) FROM (" + expected + " EXCEPT ALL " + written + ")"), "0");
   EXPECT_EQ(SchemaOf("SELECT i, b FROM input"), "i BIGINT, b BOOLEAN");  // after they were read
 }
 

@@ -237,7 +237,8 @@ void Core::OnLog(int level, const char* facility, const char* text) {
 void Core::OnDelivery(int error, const std::string& where) {
   std::lock_guard lock(mutex_);
   // What is purged follows from another failure, which may be told later.
-  bool purged = error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+  bool purged =
+      error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
   if (!undelivered_.ok() && (purged || !only_purged_)) return;
   only_purged_ = purged;
   undelivered_ = StatusOf(error, "a record for topic " + where);
