@@ -55,8 +55,8 @@ class Once final : public RowReader {
 };
 
 constexpr const char* kExpected =
-    "SELECT range AS i, CASE WHEN range % 7 = 0 THEN NULL ELSE 'a text that is not short: ' || range "
-    "END AS s, range % 3 = 0 AS b, {'x': (range % 1000)::INTEGER} AS st, "
+    "SELECT range AS i, CASE WHEN range % 7 = 0 THEN NULL ELSE 'a text that is not short: ' || "
+    "range END AS s, range % 3 = 0 AS b, {'x': (range % 1000)::INTEGER} AS st, "
     "[range + e FOR e IN range(range % 4)] AS l FROM range(9999 * 40)";
 
 }  // namespace
