@@ -236,20 +236,25 @@ class Bench:
         self.drive("json", "users-pg", records)
         source = self.source("users-pg", "json")
         with PostgresServer(f"{self.folder}/postgres", settings={"shared_buffers": "512MB", "max_wal_size": "4GB"}) as server:
-            fields = {name: value for name, value in (pair.split(": ") for pair in server.fields()[1:-1].split(", "))}
+            fields = {"host": server.host, "port": server.port, "user": server.user, "password": server.password,
+                      "database": server.database}
             environment = {**os.environ, "PGPASSWORD": server.password}
             psql = [f"{server.bin}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", f"host={server.host} port={server.port} "
                     f"user={server.user} dbname={server.database}", "-c"]
 
             def fresh():
-                server.psql("DROP TABLE IF EXISTS users; CREATE TABLE users (id bigint, user_id integer, first_name text, "
+                server.psql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE users (id bigint, user_id integer, first_name text, "
                             "last_name text, email text, amount double precision, country text, active boolean, "
                             "created_at timestamptz, city text, post_code text, note text); CHECKPOINT")
 
             def ours(_):
                 fresh()
-                return self.once(source, {"postgres": {"connection": "db", "table": "users", "mode": "append"}},
-                                 db={"postgres": fields})
+                ended = self.once(source, {"postgres": {"connection": "db", "table": "users", "mode": "append"}},
+                                  db={"postgres": fields})
+                there = said("env", f"PGPASSWORD={server.password}", *psql[:-1], "-At", "-c", "SELECT count(*) FROM users")
+                if there != str(records):
+                    sys.exit(f"{there} rows, not {records}")
+                return ended
 
             def copy(form):
                 def work(_):
