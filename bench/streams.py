@@ -442,7 +442,7 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     text = (f"## Kafka (`bench/streams.py`), commit {commit.stdout.strip() or 'unknown'}\n\n{os.cpu_count()} cores, shared with "
-            f"the broker; load {load:.1f} before, {os.getloadavg()[0]:.1f} after; {options.rounds} rounds in turn.\n\n"
+            f"the broker; load {load:.1f} before, {os.getloadavg()[0]:.1f} after; {options.rounds} rounds in turn, of latency one.\n\n"
             f"{bench.table()}\n")
     print(text)
     if options.save:

@@ -48,8 +48,8 @@ Result<RowStageHead> HeadFromJson(const std::string& text) {
 }
 
 Result<RowStage> Load(const std::string& folder) {
-  return RowStage{folder, TRY(HeadFromJson(TRY(OpenLocalStorage(folder)->Read("head.json",
-                                                                            kMostHead))))};
+  std::string head = TRY(OpenLocalStorage(folder)->Read("head.json", kMostHead));
+  return RowStage{folder, TRY(HeadFromJson(head))};
 }
 
 }  // namespace
@@ -73,8 +73,10 @@ Result<RowStage> WriteRowStage(const std::string& folder, const std::string& run
     stage.head.files.push_back(fs::path(file.path).filename());
   }
   stage.head.position = position();
+  std::unique_ptr<Storage> storage = OpenLocalStorage(stage.folder);
+  TRY(storage->Sync(stage.head.files));  // a head must not outlive its rows
   TRY(Failpoint("stage.head"));
-  TRY(OpenLocalStorage(stage.folder)->Put("head.json", ToJson(stage.head).dump()));
+  TRY(storage->Put("head.json", ToJson(stage.head).dump()));
   return stage;
 }
 

@@ -5,15 +5,16 @@ source and sink. The last line is `N passed, N failed`.
 """
 import argparse
 import collections
+import functools
 import json
 import random
 import re
 import shutil
 import sys
 import time
-import traceback
 
 from bus import Kafka, Project, World, Wrong, equal, expect, ids
+from suite import chosen, run_each
 
 KILLS = 3
 COLUMNS = {"id": "BIGINT", "v": "VARCHAR"}
@@ -492,27 +493,14 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("names", nargs="*")
     options = parser.parse_intermixed_args()
-    tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
-    chosen = {name: test for name, test in tests.items()
-              if name in options.names or not options.names}
+    tests = chosen(globals(), options.names)
     world = World(options.millrace)
     world.kills, world.seed = options.random, options.seed
-    failed = 0
     try:
-        for name, test in chosen.items():
-            began = time.monotonic()
-            try:
-                test(world)
-                print(f"ok {name} ({time.monotonic() - began:.1f} s)", flush=True)
-            except Exception as error:  # noqa: BLE001: a test may fail in any way
-                failed += 1
-                if not isinstance(error, Wrong):
-                    traceback.print_exc(file=sys.stdout)
-                print(f"FAILED {name} (seed {world.seed}): {error}", flush=True)
+        return run_each([(name, functools.partial(test, world)) for name, test in tests.items()], (Wrong,),
+                        f" (seed {world.seed})")
     finally:
         world.close()
-    print(f"{len(chosen) - failed} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ usage: tests/outages/run MILLRACE [--seconds N] [NAME…]        N: how long a s
 """
 import argparse
 import contextlib
+import functools
 import glob
 import json
 import os
@@ -18,6 +19,7 @@ import deltalake
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{ROOT}/tests/services")
+from suite import chosen, run_each  # noqa: E402
 from users_world import World  # noqa: E402
 
 CONNECTIONS = """\
@@ -151,6 +153,12 @@ class Project:
             self.process.kill()
             self.process.wait()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
 
 def away(project, server, seconds):
     """Killed for so long, while rows go on to come."""
@@ -165,8 +173,7 @@ def away(project, server, seconds):
 
 
 def test_servers_away(world, options):
-    project = Project(world, options.millrace, FLOW)
-    try:
+    with Project(world, options.millrace, FLOW) as project:
         project.start()
         project.feed()
         project.is_exact()
@@ -177,8 +184,6 @@ def test_servers_away(world, options):
             print(f"        {getattr(server, 'name', 'PostgreSQL')} was away: {project.fed} rows in each target, "
                   f"{time.monotonic() - begun - options.seconds:.0f} s after it began to start", flush=True)
         project.drain()
-    finally:
-        project.end()
 
 
 def test_source_servers_away(world, options):
@@ -221,8 +226,7 @@ tasks:
 
 def test_poison(world, options):
     """Records that are no Avro, or of a schema that nobody knows, are put aside; the stream goes on."""
-    project = Project(world, options.millrace, FLOW)
-    try:
+    with Project(world, options.millrace, FLOW) as project:
         project.start()
         project.feed()
         project.is_exact()
@@ -238,14 +242,11 @@ def test_poison(world, options):
         assert len(rows) >= 2, rows
         assert any(row["_raw"] and "garbage" in str(row["_raw"]) for row in rows), rows
         project.drain()
-    finally:
-        project.end()
 
 
 def test_a_schema_that_does_not_fit(world, options):
     """The pipeline comes to write what the registry refuses: it says so, and loses nothing until it is mended."""
-    project = Project(world, options.millrace, FLOW)
-    try:
+    with Project(world, options.millrace, FLOW) as project:
         project.start()
         project.feed()
         project.is_exact()
@@ -262,8 +263,6 @@ def test_a_schema_that_does_not_fit(world, options):
         project.feed()
         project.is_exact()
         project.drain()
-    finally:
-        project.end()
 
 
 def test_a_slot_that_is_gone(world, options):
@@ -323,8 +322,7 @@ tasks:
 """
     from kafka.admin import KafkaAdminClient
     from kafka.structs import TopicPartition
-    project = Project(world, options.millrace, pipeline, policy="")
-    try:
+    with Project(world, options.millrace, pipeline, policy="") as project:
         world.make_topic(project.topic, 1)
 
         def send(first, last):
@@ -348,8 +346,6 @@ tasks:
         project.start()
         project.wait(lambda: project.lake() == [*range(10), *range(15, 20)], "what there is")
         project.drain()
-    finally:
-        project.end()
 
 
 def test_a_full_disk(world, options):
@@ -415,22 +411,9 @@ def main():
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("names", nargs="*")
     options = parser.parse_intermixed_args()
-    tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
-    passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="millrace-outages-") as folder, World(folder) as world:
-        for name, test in tests.items():
-            if options.names and name not in options.names:
-                continue
-            begun = time.monotonic()
-            try:
-                test(world, options)
-                passed += 1
-                print(f"ok      {name}  {time.monotonic() - begun:.1f} s", flush=True)
-            except Exception as error:  # noqa: BLE001 - each test is told of, whatever it met
-                failed += 1
-                print(f"FAILED  {name}: {type(error).__name__}: {error}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        return run_each([(name, functools.partial(test, world, options))
+                         for name, test in chosen(globals(), options.names).items()])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ usage: tests/pairs/run MILLRACE [--kills N] [--all-points] [SOURCE-SINK…]
 In short: two random kills and two commit points a pair, other ones for each; --all-points: all of them.
 """
 import argparse
+import functools
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, f"{ROOT}/tests/services")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import ends  # noqa: E402
+from suite import run_each  # noqa: E402
 from users_world import World  # noqa: E402
 
 CONNECTIONS = {
@@ -147,23 +149,15 @@ def main():
     parser.add_argument("pairs", nargs="*")
     options = parser.parse_intermixed_args()
     pairs = [(source, sink) for source in ends.SOURCES for sink in ends.SINKS]
-    passed = failed = 0
+
+    def try_pair(number, source, sink):
+        points = POINTS if options.all_points else [POINTS[(number + k) % len(POINTS)] for k in (0, 4)]
+        Case(number, source, sink, world, options).run(options.kills, points)
+
     with tempfile.TemporaryDirectory(prefix="millrace-pairs-") as folder, World(folder) as world:
-        for number, (source, sink) in enumerate(pairs):
-            name = f"{source.name}-{sink.name}"
-            if options.pairs and name not in options.pairs:
-                continue
-            points = POINTS if options.all_points else [POINTS[(number + k) % len(POINTS)] for k in (0, 4)]
-            begun = time.monotonic()
-            try:
-                Case(number, source, sink, world, options).run(options.kills, points)
-                passed += 1
-                print(f"ok      {name}  {time.monotonic() - begun:.1f} s", flush=True)
-            except Exception as error:  # noqa: BLE001 - each pair is told of, whatever it met
-                failed += 1
-                print(f"FAILED  {name}: {type(error).__name__}: {error}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        named = [(f"{source.name}-{sink.name}", functools.partial(try_pair, number, source, sink))
+                 for number, (source, sink) in enumerate(pairs)]
+        return run_each([each for each in named if not options.pairs or each[0] in options.pairs])
 
 
 if __name__ == "__main__":
