@@ -9,7 +9,8 @@ json, avro   records of about 300 bytes in four partitions into a Delta table, o
              does nothing with them. Peers for JSON: Spark Structured Streaming into Delta, Bento into a file; one round.
 postgres     the same records into a table, beside psql's \\copy of the same rows.
 cassandra    users into a table, beside the bare driver, which writes the same rows from memory.
-latency      10,000 records a second: from when a record is handed to its producer until it can be read at the target.
+latency      10,000 records a second: from when a record is handed to its producer until it can be read at the target. The
+             first ten seconds do not count: the servers' virtual machines compile what they run.
 delivery     Kafka → Kafka, a stream, with transactions and without.
 The servers run on the same machine. Programs take turns; a figure is the median, process start included.
 """
@@ -326,6 +327,9 @@ class Bench:
         for target in ("Delta", "Kafka", "Cassandra"):
             getattr(self, f"latency_{target.lower()}")()
 
+    def paced_records(self):
+        return self.options.rate * (self.options.warm + self.options.seconds)
+
     def paced(self, name, target, watch):
         """watch(sent, folder): {number of a record: microseconds since 1970 when it could be read}."""
         topic = f"paced-{name.lower()}"
@@ -338,7 +342,7 @@ class Bench:
         watcher = threading.Thread(target=lambda: seen.update(watch(sent, folder)))
         watcher.start()
         producer = subprocess.Popen([self.driver, "pace", self.broker.address, topic, str(PARTITIONS),
-                                     str(self.options.rate * self.options.seconds), str(self.options.rate)],
+                                     str(self.paced_records()), str(self.options.rate)],
                                     stdout=subprocess.PIPE, text=True)
         for line in producer.stdout:
             number, at = map(int, line.split())
@@ -348,13 +352,13 @@ class Bench:
         watcher.join()
         process.send_signal(signal.SIGTERM)
         _, _, usage = os.wait4(process.pid, 0)
-        # The first second is the tables' being made.
-        times = sorted((seen[n] - at) / 1000 for n, at in sent.items() if n in seen and n > self.options.rate)
-        if len(times) < 0.9 * self.options.rate * (self.options.seconds - 1) / 997:
+        first = self.options.rate * self.options.warm
+        times = sorted((seen[n] - at) / 1000 for n, at in sent.items() if n in seen and n > first)
+        if len(times) < 0.9 * self.options.rate * self.options.seconds / 997:
             sys.exit(f"only {len(times)} records were seen at {name}")
         self.lines.append(f"| {self.options.rate:,} records/s of JSON → {name}, latency | millrace, a stream | mean "
                           f"{statistics.mean(times):.0f} ms | 99 of 100 in {times[len(times) * 99 // 100]:.0f} ms | "
-                          f"{usage.ru_utime + usage.ru_stime:.2f} s in {self.options.seconds + 3} s | "
+                          f"{usage.ru_utime + usage.ru_stime:.2f} s in {self.options.warm + self.options.seconds + 3} s | "
                           f"{usage.ru_maxrss / 1024:.0f} MB | |")
         print(f"  {self.lines[-1]}", file=sys.stderr, flush=True)
 
@@ -364,7 +368,7 @@ class Bench:
         def watch(sent, folder):
             table = f"{folder}/lake/silver/users"
             count = committed(table)
-            while None not in sent or count() < self.options.rate * self.options.seconds:
+            while None not in sent or count() < self.paced_records():
                 time.sleep(0.1)
             seen, version = {}, 0
             while os.path.exists(entry := f"{table}/_delta_log/{version:020}.json"):
@@ -382,7 +386,7 @@ class Bench:
         self.topic("paced-out")
 
         def watch(_sent, _folder):
-            lines = self.drive("watch", "paced-out", self.options.rate * self.options.seconds).text.splitlines()
+            lines = self.drive("watch", "paced-out", self.paced_records()).text.splitlines()
             return dict(map(int, line.split()) for line in lines)
         self.paced("Kafka", {"kafka": {"connection": "bus", "topic": "paced-out"}}, watch)
 
@@ -399,7 +403,7 @@ class Bench:
 
             def watch(sent, _folder):
                 seen = {}
-                end = time.monotonic() + self.options.seconds + 30
+                end = time.monotonic() + self.options.warm + self.options.seconds + 30
                 while time.monotonic() < end and (None not in sent or len(seen) < len(sent) - 1):
                     for number in [n for n in list(sent) if n is not None and n not in seen]:
                         if session.execute(find, [number]).one():
@@ -426,6 +430,7 @@ def main():
     parser.add_argument("--only", default=",".join(JOBS))
     parser.add_argument("--rate", type=int, default=10_000, help="records a second, for latency")
     parser.add_argument("--seconds", type=int, default=20, help="of that")
+    parser.add_argument("--warm", type=int, default=10, help="seconds before them")
     parser.add_argument("--bento", help="the program; without one it is left out")
     parser.add_argument("--no-spark", dest="spark", action="store_false")
     parser.add_argument("--cassandra-floor", help="bench/cassandra_floor, built; else cargo builds it")

@@ -15,6 +15,8 @@ namespace millrace {
 namespace {
 
 constexpr const char* kRows = "millrace_rows";
+// A session is kept from one interval to the next, and what it gathers is bounded.
+constexpr int64_t kIntervalsOfSession = 100;
 
 Result<WalkOutput> MakeOutput(const Target& target, const Task& task, ConnectContext& context,
                               std::stop_token stop) {
@@ -182,8 +184,10 @@ Status Walk::DefinePins(std::stop_token stop) {
 }
 
 Result<Sql> Walk::Transform(const Interval& interval, std::stop_token stop) {
-  session_ = TRY(run.context.engine.Open(task.key));
-  progress_.Watch(session_.get());
+  if (session_intervals_++ % kIntervalsOfSession == 0) {
+    session_ = TRY(run.context.engine.Open(task.key));
+    progress_.Watch(session_.get());
+  }
   uint64_t seed = std::stoull(
       Sha256Hex(task.key + "#" + std::to_string(interval.commit.id.sequence)).substr(0, 15),
       nullptr, 16);

@@ -81,6 +81,7 @@ class Walk {
  private:  // outlives what is made with it
   ConnectContext connect_;
   std::unique_ptr<Session> session_;
+  int64_t session_intervals_ = 0;
 
  public:
   std::vector<WalkInput> inputs;

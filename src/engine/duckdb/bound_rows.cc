@@ -49,6 +49,21 @@ Status Take(duckdb_error_data error) {
   return status;
 }
 
+std::string_view View(const char* text) { return text != nullptr ? text : ""; }
+
+bool IsSame(const ArrowSchema& a, const ArrowSchema& b) {
+  bool same = View(a.format) == View(b.format) && View(a.name) == View(b.name) &&
+              a.flags == b.flags && a.n_children == b.n_children &&
+              (a.dictionary == nullptr) == (b.dictionary == nullptr);
+  // Metadata (an extension's name) begins with its number of pairs: ours has none, or is another.
+  if (!same || a.metadata != nullptr || b.metadata != nullptr) return false;
+  if (a.dictionary != nullptr && !IsSame(*a.dictionary, *b.dictionary)) return false;
+  for (int64_t i = 0; i < a.n_children; ++i) {
+    if (!IsSame(*a.children[i], *b.children[i])) return false;
+  }
+  return true;
+}
+
 // Some of the rows, without copying them; they stay alive until it is released.
 struct Slice {
   Rows rows;
@@ -256,6 +271,16 @@ Result<int64_t> BoundRows::Add(std::unique_ptr<RowReader> rows, std::stop_token 
   int64_t id = next_++;
   entries_.emplace(id, std::move(entry));
   return id;
+}
+
+bool BoundRows::Renew(int64_t id, int64_t newer) {
+  std::lock_guard lock(mutex_);
+  auto old = entries_.find(id), entry = entries_.find(newer);
+  if (old == entries_.end() || entry == entries_.end()) return false;
+  if (!IsSame(*old->second->schema.get(), *entry->second->schema.get())) return false;
+  old->second = std::move(entry->second);
+  entries_.erase(entry);
+  return true;
 }
 
 void BoundRows::Remove(int64_t id) {

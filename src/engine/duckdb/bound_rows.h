@@ -30,6 +30,9 @@ class BoundRows {
   // Reads the first batch, whose schema is that of all. kInvalid when there is no batch: nothing is
   // known then.
   Result<int64_t> Add(std::unique_ptr<RowReader> rows, std::stop_token stop);
+  // The rows of `newer` take the place of `id`'s: what is defined over `id` reads them, and `newer`
+  // is gone. False, and nothing is done, when they have other columns.
+  bool Renew(int64_t id, int64_t newer);
   void Remove(int64_t id);
   // Why reading `id` failed, in the reader's own words; ok when it did not.
   Status Failure(int64_t id);

@@ -163,26 +163,32 @@ Result<int64_t> CountOf(Answer& answer, const std::stop_token& stop) {
 // A streaming result as Arrow rows.
 class StreamReader : public RowReader {
  public:
-  StreamReader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  StreamReader(std::unique_ptr<Connection> connection, Connection::GiveBack give_back)
+      : connection_(std::move(connection)), give_back_(std::move(give_back)) {}
 
   ~StreamReader() override {
     duckdb_destroy_arrow_options(&options_);
     for (duckdb_logical_type& type : types_) duckdb_destroy_logical_type(&type);
+    answer_.reset();
+    statement_.reset();
+    if (ended_) give_back_(std::move(connection_));
   }
 
   Status Start(const std::string& sql, std::stop_token stop) {
     Interrupter::Watch watch(connection_->interrupter(), connection_->handle(), stop);
-    if (duckdb_prepare(connection_->handle(), sql.c_str(), &statement_.handle) != DuckDBSuccess) {
-      return Failure(duckdb_prepare_error(statement_.handle), stop);
+    duckdb_prepared_statement& statement = statement_.emplace().handle;
+    if (duckdb_prepare(connection_->handle(), sql.c_str(), &statement) != DuckDBSuccess) {
+      return Failure(duckdb_prepare_error(statement), stop);
     }
-    if (duckdb_execute_prepared_streaming(statement_.handle, &answer_.result) != DuckDBSuccess) {
-      return Failure(duckdb_result_error(&answer_.result), stop);
+    duckdb_result& result = answer_.emplace().result;
+    if (duckdb_execute_prepared_streaming(statement, &result) != DuckDBSuccess) {
+      return Failure(duckdb_result_error(&result), stop);
     }
-    options_ = duckdb_result_get_arrow_options(&answer_.result);
-    idx_t count = duckdb_column_count(&answer_.result);
+    options_ = duckdb_result_get_arrow_options(&result);
+    idx_t count = duckdb_column_count(&result);
     for (idx_t i = 0; i < count; ++i) {
-      types_.push_back(duckdb_column_logical_type(&answer_.result, i));
-      names_.emplace_back(duckdb_column_name(&answer_.result, i));
+      types_.push_back(duckdb_column_logical_type(&result, i));
+      names_.emplace_back(duckdb_column_name(&result, i));
     }
     return Status::Ok();
   }
@@ -190,10 +196,11 @@ class StreamReader : public RowReader {
   Result<std::optional<Rows>> Next(std::stop_token stop) override {
     if (stop.stop_requested()) return Canceled();
     Interrupter::Watch watch(connection_->interrupter(), connection_->handle(), stop);
-    Chunk chunk{duckdb_fetch_chunk(answer_.result)};
+    Chunk chunk{duckdb_fetch_chunk(answer_->result)};
     if (chunk.handle == nullptr || duckdb_data_chunk_get_size(chunk.handle) == 0) {
-      const char* error = duckdb_result_error(&answer_.result);
+      const char* error = duckdb_result_error(&answer_->result);
       if (error != nullptr) return Failure(error, stop);
+      ended_ = true;
       return std::optional<Rows>();
     }
     ArrowSchema schema{};
@@ -228,8 +235,10 @@ class StreamReader : public RowReader {
   }
 
   std::unique_ptr<Connection> connection_;  // first: ends last
-  Statement statement_;
-  Answer answer_;
+  const Connection::GiveBack give_back_;
+  std::optional<Statement> statement_;
+  std::optional<Answer> answer_;
+  bool ended_ = false;
   duckdb_arrow_options options_ = nullptr;
   std::vector<duckdb_logical_type> types_;
   std::vector<std::string> names_;
@@ -297,10 +306,10 @@ Result<std::vector<WrittenFile>> Connection::Copy(const std::string& sql, std::s
 }
 
 Result<std::unique_ptr<RowReader>> Connection::Stream(std::unique_ptr<Connection> connection,
-                                                      const std::string& sql,
+                                                      const std::string& sql, GiveBack give_back,
                                                       std::stop_token stop) {
   if (stop.stop_requested()) return Canceled();
-  auto reader = std::make_unique<StreamReader>(std::move(connection));
+  auto reader = std::make_unique<StreamReader>(std::move(connection), std::move(give_back));
   TRY(reader->Start(sql, stop));
   return std::unique_ptr<RowReader>(std::move(reader));
 }

@@ -35,6 +35,8 @@ const std::set<std::string> kVolatile = {"random",
                                          "pg_backend_pid",
                                          "version_time"};
 
+constexpr const char* kNow = "millrace_now";  // a variable of the engine: see FixTime
+
 StatementNames NamesOf(StatementFacts facts) {
   StatementNames names{.tables = std::move(facts.tables)};
   for (const std::string& name : facts.functions) {
@@ -96,16 +98,31 @@ Result<std::unique_ptr<Session>> DuckSession::Open(std::shared_ptr<Instance> ins
 
 DuckSession::~DuckSession() {
   if (connection_ == nullptr) return;
-  // A failure here leaves memory behind until the process ends, and nobody to tell.
-  (void)connection_->Run("USE memory");
-  (void)connection_->Run("DETACH DATABASE IF EXISTS " + SqlName(database_));
+  // Bound rows may come from a reader of this session: it ends before what it reads.
   for (const auto& [name, relation] : relations_) {
     if (relation.bound != 0) instance_->bound_rows().Remove(relation.bound);
   }
+  spare_.reset();
+  // A failure here leaves memory behind until the process ends, and nobody to tell.
+  (void)connection_->Run("USE memory");
+  (void)connection_->Run("DETACH DATABASE IF EXISTS " + SqlName(database_));
+}
+
+DuckSession::Known& DuckSession::KnownOf(const std::string& text) {
+  constexpr size_t kMost = 64;
+  if (known_.size() >= kMost) known_.clear();
+  return known_[text];
+}
+
+void DuckSession::Changed() {
+  known_.clear();
+  for (auto& [name, relation] : relations_) relation.view.clear();
 }
 
 Result<DuckSession::Statement> DuckSession::Check(const Sql& sql) {
   std::string text(TrimStatement(sql.text));
+  Known& known = KnownOf(text);
+  if (known.columns) return Statement{std::move(text), *known.columns};
   Prepared prepared = connection_->Prepare(text);
   if (prepared.error) {
     if (prepared.error->message.starts_with("Cannot prepare multiple")) {
@@ -118,6 +135,7 @@ Result<DuckSession::Statement> DuckSession::Check(const Sql& sql) {
     Status status = ReadStatement(*connection_, text).status();
     return status.ok() ? Invalid("only a SELECT can be run here") : status;
   }
+  known.columns = prepared.columns;
   return Statement{std::move(text), std::move(prepared.columns)};
 }
 
@@ -139,6 +157,7 @@ Result<std::string> DuckSession::Claim(std::string_view name) {
                    "choose another one");
   }
   TRY(Drop(name));
+  Changed();
   if (dot != name.npos && layers_.insert(ToLower(name.substr(0, dot))).second) {
     TRY(connection_->Run("CREATE SCHEMA IF NOT EXISTS " + SqlName(name.substr(0, dot))));
   }
@@ -165,19 +184,25 @@ Status DuckSession::Explain(const Status& status) {
 Status DuckSession::Bind(std::string_view name, std::unique_ptr<RowReader> rows,
                          std::stop_token stop) {
   int64_t id = TRY(instance_->bound_rows().Add(std::move(rows), stop));
+  auto there = relations_.find(ToLower(name));
+  if (there != relations_.end() && instance_->bound_rows().Renew(there->second.bound, id))
+    return Status::Ok();
   std::string quoted = TRY(Claim(name));
-  relations_[ToLower(name)] = {Kind::kView, id};
+  relations_[ToLower(name)] = {.kind = Kind::kView, .bound = id};
   TRY(connection_->Run("CREATE VIEW " + quoted + " AS SELECT * FROM " + BoundRows::kFunction +
                        "(" + std::to_string(id) + ")"));
   return Status::Ok();
 }
 
 Status DuckSession::Define(std::string_view name, const Sql& sql) {
-  std::string quoted = TRY(Claim(name));
   std::string text(TrimStatement(sql.text));
+  auto there = relations_.find(ToLower(name));
+  if (there != relations_.end() && !text.empty() && there->second.view == text)
+    return Status::Ok();
+  std::string quoted = TRY(Claim(name));
   Result<int64_t> made = connection_->RunOne("CREATE VIEW " + quoted + " AS " + text);
   if (!made.ok()) return Explain(made.status(), sql);
-  relations_[ToLower(name)] = {Kind::kView};
+  relations_[ToLower(name)] = {.kind = Kind::kView, .view = std::move(text)};
   return Status::Ok();
 }
 
@@ -190,7 +215,7 @@ Status DuckSession::DefineEmpty(std::string_view name, const Schema& schema) {
   if (columns.empty()) return Invalid("a table without columns: " + std::string(name));
   std::string quoted = TRY(Claim(name));
   TRY(connection_->Run("CREATE TABLE " + quoted + " (" + Join(columns, ", ") + ")"));
-  relations_[ToLower(name)] = {Kind::kTable};
+  relations_[ToLower(name)] = {.kind = Kind::kTable};
   return Status::Ok();
 }
 
@@ -200,7 +225,7 @@ Result<int64_t> DuckSession::Materialize(std::string_view name, const Sql& sql,
   std::string text(TrimStatement(sql.text));
   Result<int64_t> rows = connection_->RunOne("CREATE TABLE " + quoted + " AS " + text, stop);
   if (!rows.ok()) return Explain(rows.status(), sql);
-  relations_[ToLower(name)] = {Kind::kTable};
+  relations_[ToLower(name)] = {.kind = Kind::kTable};
   return rows;
 }
 
@@ -210,14 +235,20 @@ Status DuckSession::Drop(std::string_view name) {
   std::string kind = found->second.kind == Kind::kView ? "VIEW" : "TABLE";
   if (found->second.bound != 0) instance_->bound_rows().Remove(found->second.bound);
   relations_.erase(found);
+  Changed();
   TRY(connection_->Run("DROP " + kind + " IF EXISTS " + QuoteTable(name)));
   return Status::Ok();
 }
 
 Result<Description> DuckSession::Describe(const Sql& sql) {
-  std::set<std::string> known;
-  for (const auto& [name, relation] : relations_) known.insert(name);
-  return DescribeStatement(*connection_, std::string(TrimStatement(sql.text)), known);
+  std::string text(TrimStatement(sql.text));
+  if (auto known = known_.find(text); known != known_.end() && known->second.description)
+    return *known->second.description;
+  std::set<std::string> names;
+  for (const auto& [name, relation] : relations_) names.insert(name);
+  Description description = TRY(DescribeStatement(*connection_, text, names));
+  if (description.ok()) KnownOf(text).description = description;
+  return description;
 }
 
 std::vector<Result<StatementNames>> DuckSession::NamesInEach(const std::vector<Sql>& statements) {
@@ -231,20 +262,34 @@ std::vector<Result<StatementNames>> DuckSession::NamesInEach(const std::vector<S
 }
 
 Result<bool> DuckSession::IsRowByRow(const Sql& sql) {
-  Result<StatementNames> names = NamesIn(sql);
+  std::string text(TrimStatement(sql.text));
+  if (auto known = known_.find(text); known != known_.end() && known->second.row_by_row)
+    return *known->second.row_by_row;
+  bool is = TRY(FindRowByRow(text));
+  KnownOf(text).row_by_row = is;
+  return is;
+}
+
+Result<bool> DuckSession::FindRowByRow(const std::string& text) {
+  Result<StatementNames> names = NamesIn({text});
   if (!names.ok() || !names->volatile_calls.empty()) return false;
-  Result<std::vector<TextRow>> plan =
-      connection_->Texts("EXPLAIN (FORMAT json) " + std::string(TrimStatement(sql.text)));
-  if (!plan.ok()) return Explain(plan.status(), sql);
+  Result<std::vector<TextRow>> plan = connection_->Texts("EXPLAIN (FORMAT json) " + text);
+  if (!plan.ok()) return Explain(plan.status(), {text});
   return !plan->empty() && plan->front().size() == 2 && IsChain(plan->front()[1].value_or(""));
 }
 
 Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_token stop) {
   std::string text = TRY(InLakeTypes(sql));
   // A connection of its own: the session stays usable while the rows are read.
-  std::unique_ptr<Connection> connection = TRY(instance_->Connect(database_));
-  if (seed_ >= -1) TRY(connection->Run("SELECT setseed(" + std::to_string(seed_) + ")"));
-  Result<std::unique_ptr<RowReader>> reader = Connection::Stream(std::move(connection), text, stop);
+  std::unique_ptr<Connection> connection = std::move(*spare_);
+  if (connection == nullptr) connection = TRY(instance_->Connect(database_));
+  if (!fix_.empty()) TRY(connection->Run(fix_));
+  std::weak_ptr<std::unique_ptr<Connection>> spare = spare_;
+  auto give_back = [spare](std::unique_ptr<Connection> ended) {
+    if (auto there = spare.lock()) *there = std::move(ended);
+  };
+  Result<std::unique_ptr<RowReader>> reader =
+      Connection::Stream(std::move(connection), text, give_back, stop);
   if (!reader.ok()) return Explain(reader.status());
   return reader;
 }
@@ -290,12 +335,19 @@ Result<Sql> DuckSession::ForeignDelta(const std::string& uri, int64_t version) {
 }
 
 Status DuckSession::FixTime(Time now, uint64_t seed) {
-  std::string text = FormatTime(now);  // "2026-11-21T06:50:52.123456Z"
-  std::string stamp = "TIMESTAMPTZ '" + text + "'";
-  std::string local = "TIMESTAMP '" + text.substr(0, text.size() - 1) + "'";
-  std::string date = "DATE '" + text.substr(0, 10) + "'";
-  std::string time = "TIME '" + text.substr(11, text.size() - 12) + "'";
-  std::vector<std::pair<const char*, std::string>> macros = {
+  bool first = fix_.empty();
+  double fraction = static_cast<double>(seed % 2000001) / 1000000.0 - 1;  // setseed takes -1 to 1
+  fix_ = "SET VARIABLE " + std::string(kNow) + " = TIMESTAMPTZ '" + FormatTime(now) +
+         "'; SELECT setseed(" + std::to_string(fraction) + ")";
+  TRY(connection_->Run(fix_));
+  return first ? FixFunctions() : Status::Ok();
+}
+
+// The engine takes the variable for a constant where it binds a statement.
+Status DuckSession::FixFunctions() {
+  const std::string stamp = "getvariable('" + std::string(kNow) + "')";
+  const std::string local = stamp + "::TIMESTAMP", date = local + "::DATE", time = local + "::TIME";
+  const std::vector<std::pair<const char*, std::string>> macros = {
       {"now()", stamp},
       {"get_current_timestamp()", stamp},
       {"current_timestamp()", stamp},
@@ -309,16 +361,12 @@ Status DuckSession::FixTime(Time now, uint64_t seed) {
       {"get_current_time()", "CAST(" + time + " AS TIMETZ)"},
       {"current_time()", "CAST(" + time + " AS TIMETZ)"}};
   std::string sql;
-  for (const auto& [call, value] : macros) {
-    sql += "CREATE OR REPLACE MACRO " + std::string(call) + " AS " + value + ";";
-  }
-  sql += "CREATE OR REPLACE MACRO age(since) AS system.main.age(" + date +
+  for (const auto& [call, value] : macros)
+    sql += "CREATE MACRO " + std::string(call) + " AS " + value + ";";
+  sql += "CREATE MACRO age(since) AS system.main.age(" + date +
          "::TIMESTAMP, since::TIMESTAMP), "
          "(until, since) AS system.main.age(until, since);";
-  seed_ = static_cast<double>(seed % 2000001) / 1000000.0 - 1;
-  TRY(connection_->Run(sql));
-  TRY(connection_->Run("SELECT setseed(" + std::to_string(seed_) + ")"));
-  return Status::Ok();
+  return connection_->Run(sql).status();
 }
 
 double DuckSession::Progress() const { return connection_->Progress(); }

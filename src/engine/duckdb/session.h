@@ -50,8 +50,9 @@ class DuckSession : public Session {
   enum class Kind { kView, kTable };
   struct Relation {
     Kind kind;
-    int64_t bound = 0;
-  };  // `bound`: its id among the bound rows
+    int64_t bound = 0;  // its id among the bound rows
+    std::string view;   // as it was defined; "": it must be again, for what it reads is another
+  };
 
   DuckSession(std::shared_ptr<Instance> instance, std::string label, std::string database);
 
@@ -60,10 +61,22 @@ class DuckSession : public Session {
     std::vector<ResultColumn> columns;
   };
 
+  // What was found out of a statement, as long as what it may name stays what it is.
+  struct Known {
+    std::optional<Description> description;
+    std::optional<std::vector<ResultColumn>> columns;
+    std::optional<bool> row_by_row;
+  };
+
+  Known& KnownOf(const std::string& text);
+  // A relation came, or went.
+  void Changed();
+  Result<bool> FindRowByRow(const std::string& text);
   // kInvalid unless `sql` is one SELECT that binds.
   Result<Statement> Check(const Sql& sql);
   // …with casts for the columns whose types the lake does not have.
   Result<std::string> InLakeTypes(const Sql& sql);
+  Status FixFunctions();
   // The quoted name; makes its layer, and drops what has the name now.
   Result<std::string> Claim(std::string_view name);
   // The reader's own status where bound rows are why a statement failed.
@@ -77,7 +90,11 @@ class DuckSession : public Session {
   std::unique_ptr<Connection> connection_;
   std::map<std::string, Relation> relations_;  // by name in lower case
   std::set<std::string> layers_;               // that were made
-  double seed_ = -2;                           // for setseed, -1 to 1; less: not fixed
+  std::map<std::string, Known> known_;         // by text
+  std::string fix_;                            // the time and the seed for one more connection
+  // For Query: a reader that outlives the session does not give its connection back.
+  std::shared_ptr<std::unique_ptr<Connection>> spare_ =
+      std::make_shared<std::unique_ptr<Connection>>();
 };
 
 // "layer.table" → "layer"."table"; only the first dot parts.
