@@ -187,7 +187,10 @@ std::string RunTally::Summary(const Event& end, const Terminal& terminal) const 
   text += "; " + FormatCount(rows_in_) + " rows read, " + FormatCount(rows_out_) + " written";
   if (rejected_ > 0) text += ", " + FormatCount(rejected_) + " rejected";
   text += "\n  " + OnRun("show", end.run) + "\n";
-  if (!succeeded) text += "  " + OnRun("run --resume", end.run) + "   goes on where it stopped\n";
+  if (!succeeded && end.resumable)
+    text += "  " + OnRun("run --resume", end.run) + "   goes on where it stopped\n";
+  if (!succeeded && !end.resumable)
+    text += "  millrace run " + end.pipeline + "   goes on where its streams stopped\n";
   return text;
 }
 

@@ -89,6 +89,10 @@ TEST(RunTally, CountsByState) {
       "rejected\n"
       "  millrace show R\n"
       "  millrace run --resume R   goes on where it stopped\n");
+  end.resumable = false;
+  EXPECT_TRUE(tally.Summary(end, terminal)
+                  .ends_with("  millrace show R\n"
+                             "  millrace run flights   goes on where its streams stopped\n"));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ std::optional<Micros> AgainAfter(const Task& task, int failures, const Status& f
   bool limited = task.retry.attempts > 1;
   if (limited && failures >= task.retry.attempts) return std::nullopt;
   if (limited) return Delay(task.retry, failures);
-  return Delay({.delay = std::chrono::seconds(1), .max_delay = std::chrono::minutes(1)}, failures);
+  return Delay({.delay = std::chrono::seconds(1), .max_delay = std::chrono::seconds(15)}, failures);
 }
 
 }  // namespace millrace

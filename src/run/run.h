@@ -42,6 +42,7 @@ struct Event {
   TaskRecord record;    // kTaskEnded
   std::string message;  // reason, warning
   std::string hint;
+  bool resumable = true;  // kRunEnded: `run --resume` would go on with it; not with streams
   int attempt = 1;
   Micros duration{0};
 };

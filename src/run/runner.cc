@@ -249,6 +249,7 @@ Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& 
                   .run_state = outcome.state,
                   .message = error,
                   .hint = outcome.status.hint(),
+                  .resumable = run.streams == nullptr,
                   .duration = Now() - run.record.started});
   return outcome;
 }
