@@ -134,16 +134,18 @@ std::optional<Schema> Shapes::OfWhatWillLand(const Input& input) {
       const YamlNode* pattern = own.Find(input.entry->source->short_field);
       if (!path || !path->IsScalar()) continue;
       std::string before = PathBeforeLanding(path->scalar, pattern ? pattern->scalar : "");
-      config = MapOf(info.short_field, ScalarLike(*path, before));
-      for (const auto& [key, value] : own.entries) {
-        auto known =
-            std::find_if(info.fields.begin(), info.fields.end(),
-                         [&key = key](const FieldInfo& field) { return field.key == key.scalar; });
-        if (known != info.fields.end() && key.scalar != info.short_field)
-          config.entries.emplace_back(key, value);
-      }
+      YamlNode reads = MapOf(info.short_field, ScalarLike(*path, before));
+      auto take = [&](const YamlNode& from) {
+        for (const auto& [key, value] : from.entries) {
+          bool known = std::ranges::find(info.fields, key.scalar, &FieldInfo::key) !=
+                       info.fields.end();
+          if (known && reads.Find(key.scalar) == nullptr) reads.entries.emplace_back(key, value);
+        }
+      };
+      take(own);  // what the rows are
+      take(config);  // where the files are
       Diagnostics ignored;
-      std::optional<Registry::ParsedSource> parsed = origin.entry->parse_source(config, ignored);
+      std::optional<Registry::ParsedSource> parsed = origin.entry->parse_source(reads, ignored);
       if (!parsed) continue;
       Result<std::optional<Schema>> schema = Describe(*writer.pipeline, *writer.task, parsed->make);
       if (schema.ok() && *schema) return *schema;
