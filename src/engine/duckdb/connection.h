@@ -64,8 +64,8 @@ class Connection {
   Result<std::vector<TextRow>> Texts(const std::string& sql, std::stop_token stop = {});
   // COPY … RETURN_STATS.
   Result<std::vector<WrittenFile>> Copy(const std::string& sql, std::stop_token stop);
-  // Rows as they come. The reader keeps this connection busy. `give_back` gets it when the reader is
-  // gone, if that read to the end.
+  // Rows as they come. The reader keeps this connection busy. `give_back` gets it when the reader
+  // is gone, if that read to the end.
   using GiveBack = std::function<void(std::unique_ptr<Connection>)>;
   static Result<std::unique_ptr<RowReader>> Stream(std::unique_ptr<Connection> connection,
                                                    const std::string& sql, GiveBack give_back,
