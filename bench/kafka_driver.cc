@@ -121,6 +121,7 @@ void Note(int64_t n) {
   if (n % 997 != 0) return;
   auto now = std::chrono::duration_cast<microseconds>(system_clock::now().time_since_epoch());
   std::printf("%lld %lld\n", static_cast<long long>(n), static_cast<long long>(now.count()));
+  std::fflush(stdout);  // who looks for it at the target begins at once
 }
 
 void Pace(Producer& producer, int64_t count, int64_t rate) {

@@ -31,14 +31,14 @@ CONFIG = """cluster_name: test
 num_tokens: 1
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 endpoint_snitch: SimpleSnitch
-listen_address: 127.0.0.1
-rpc_address: 127.0.0.1
+listen_address: {host}
+rpc_address: {host}
 native_transport_port: {port}
 storage_port: {storage_port}
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters:
-      - seeds: "127.0.0.1:{storage_port}"
+      - seeds: "{seed}"
 data_file_directories: ["{folder}/data"]
 commitlog_directory: {folder}/commitlog
 saved_caches_directory: {folder}/saved_caches
@@ -71,8 +71,10 @@ class Cassandra(Server):
     name = "Cassandra"
     start_seconds = 180
 
-    def __init__(self, folder, port=0, password=False, heap_megabytes=512, more=""):
-        super().__init__(folder, port)
+    def __init__(self, folder, port=0, password=False, heap_megabytes=512, more="", seed=None):
+        super().__init__(folder, seed.port if seed else port)   # a driver expects the same of all nodes
+        self.seed = seed or self   # a second node joins it
+        self.host = "127.0.0.2" if seed else "127.0.0.1"
         self.storage_port = free_port()
         self.password = password
         self.heap = heap_megabytes
@@ -83,7 +85,8 @@ class Cassandra(Server):
         os.makedirs(f"{self.folder}/conf", exist_ok=True)
         with open(f"{self.folder}/conf/cassandra.yaml", "w") as out:
             out.write(CONFIG.format(
-                port=self.port, storage_port=self.storage_port, folder=self.folder, more=self.more,
+                port=self.port, host=self.host, storage_port=self.storage_port, folder=self.folder, more=self.more,
+                seed=f"{self.seed.host}:{self.seed.storage_port}",
                 authenticator="PasswordAuthenticator" if self.password else "AllowAllAuthenticator",
                 authorizer="CassandraAuthorizer" if self.password else "AllowAllAuthorizer"))
         with open(f"{self.folder}/conf/logback.xml", "w") as out:
@@ -95,8 +98,9 @@ class Cassandra(Server):
                     "cassandra.storagedir": self.folder, "cassandra.logdir": self.folder,
                     "java.io.tmpdir": self.folder, "java.awt.headless": "true", "cassandra-foreground": "yes",
                     "jdk.attach.allowAttachSelf": "true", "cassandra.jmx.local.port": 0,
-                    "cassandra.initial_token": 0,
-                    # Nobody else is in the ring: nothing to wait for.
+                    "cassandra.initial_token": 0 if self.seed is self else -2**63 + 1,   # half of the ring each
+                    # Nobody has rows yet: nothing to wait for.
+                    "cassandra.auto_bootstrap": "false",
                     "cassandra.ring_delay_ms": 0, "cassandra.skip_wait_for_gossip_to_settle": 0,
                     "cassandra.superuser_setup_delay_ms": 0}
         return [java_17(), *opened, f"-javaagent:{glob.glob(f'{folder}/jamm-*.jar')[0]}", f"-Xms{self.heap}m",
@@ -106,7 +110,7 @@ class Cassandra(Server):
 
     def ready(self):
         # An OPTIONS frame (CQL protocol v4, opcode 5) must bring back SUPPORTED (6).
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
+        with socket.create_connection((self.host, self.port), timeout=5) as client:
             client.sendall(b"\x04\x00\x00\x00\x05\x00\x00\x00\x00")
             return client.recv(5)[4:5] == b"\x06"
 

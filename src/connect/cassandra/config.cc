@@ -162,6 +162,10 @@ Spec<SinkConfig> SinkSpec() {
   spec.Field("consistency", &SinkConfig::consistency, "How many replicas must have a row.")
       .Field("in_flight", &SinkConfig::in_flight, "Rows on their way at once.",
              {.min = 1, .max = 32768})
+      .Field("batch_rows", &SinkConfig::batch_rows,
+             "Rows of one request (an unlogged batch), where the same replicas have them; in all "
+             "up to 5 KiB. With more than 10, servers write warnings into their logs.",
+             {.min = 1, .max = 1000})
       .Group("speculative", &SinkConfig::speculative, SpeculativeSpec(),
              "Asks another replica where one is slow.");
   AddServerFields(spec);

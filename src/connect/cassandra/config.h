@@ -105,6 +105,7 @@ struct SinkConfig : ServerConfig {
   Refresh full_refresh = Refresh::kOverwrite;
   CassandraConsistency consistency = CassandraConsistency::kLocalQuorum;
   int in_flight = CassandraWriterOptions().in_flight;
+  int batch_rows = CassandraWriterOptions().batch_rows;
   std::optional<SpeculativeConfig> speculative;
   std::optional<KeyspaceConfig> create_keyspace;
   bool create_table = true;

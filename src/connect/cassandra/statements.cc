@@ -189,6 +189,7 @@ Result<CassandraWriterOptions> PlanWrite(const Schema& rows, const CassandraTabl
   plan.skip_nulls = config.ignore_nulls;
   plan.consistency = config.consistency;
   plan.in_flight = config.in_flight;
+  plan.batch_rows = config.batch_rows;
   plan.retry = RetryOf(config);
   if (config.speculative) {
     plan.speculative_after = config.speculative->after;

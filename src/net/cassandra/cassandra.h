@@ -129,6 +129,7 @@ struct CassandraWriterOptions {
   bool repeatable = true;                    // sent twice, a row does no harm
   CassandraConsistency consistency = CassandraConsistency::kLocalQuorum;
   int in_flight = 256;  // rows on their way, at most
+  int batch_rows = 10;  // of one request, at most, where the same servers have them
   CassandraRetry retry;
   std::optional<Micros> speculative_after;  // asks another replica, too
   int speculative_most = 1;

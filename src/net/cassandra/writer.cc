@@ -73,6 +73,7 @@ Result<std::unique_ptr<CassandraWriter>> CassandraWriter::Open(
       .repeatable = options.repeatable,
       .consistency = static_cast<int32_t>(options.consistency),
       .in_flight = options.in_flight,
+      .batch_rows = options.batch_rows,
       .retries = options.retry.most,
       .first_pause_ms = Millis(options.retry.first_pause),
       .longest_pause_ms = Millis(options.retry.longest_pause),

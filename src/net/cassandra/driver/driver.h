@@ -85,8 +85,9 @@ struct McqlWriterOptions {
   int32_t skip_nulls;  // a null leaves what is there
   int32_t repeatable;  // sent twice it does no harm: then a request without an answer is repeated
   int32_t consistency;
-  int32_t in_flight;  // requests at once
-  int32_t retries;   // of a request, for reasons that may pass, with growing pauses
+  int32_t in_flight;   // rows at once
+  int32_t batch_rows;  // of one request, at most, where the same servers have them
+  int32_t retries;     // of a request, for reasons that may pass, with growing pauses
   int64_t first_pause_ms, longest_pause_ms;
   int64_t speculative_after_ms;  // 0: never
   int32_t speculative_most;

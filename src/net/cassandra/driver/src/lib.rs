@@ -3,6 +3,7 @@ mod decode;
 mod encode;
 mod failure;
 mod scan;
+mod sender;
 mod session;
 mod stop;
 mod value;
@@ -62,6 +63,7 @@ pub struct McqlWriterOptions {
     repeatable: i32,
     consistency: i32,
     in_flight: i32,
+    batch_rows: i32,
     retries: i32,
     first_pause_ms: i64,
     longest_pause_ms: i64,
@@ -254,7 +256,8 @@ pub unsafe extern "C" fn mcql_writer_open(
             skip_nulls: given.skip_nulls != 0,
             repeatable: given.repeatable != 0,
             consistency: given.consistency,
-            in_flight: given.in_flight as usize,
+            in_flight: given.in_flight.max(1) as usize,
+            batch_rows: given.batch_rows.max(1) as usize,
             retry: Retry {
                 most: given.retries,
                 first: millis(given.first_pause_ms),

@@ -1,23 +1,18 @@
-//! Rows on their way to a table: encoded by the caller's thread, sent by the session's.
+//! Rows for a table: encoded by the caller's thread, sent by the session's.
 use crate::encode;
-use crate::failure::{internal, invalid, Failure, Outcome};
+use crate::failure::{internal, invalid, Outcome};
+use crate::sender::{Chunk, Row, Sender};
 use crate::session::{Retry, Session};
 use crate::stop::Stop;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, StructArray};
 use arrow_schema::{DataType, Field, Fields, Schema};
-use futures::stream::{self, StreamExt};
-use scylla::client::session::Session as Client;
 use scylla::frame::response::result::ColumnType;
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
-use scylla::serialize::row::{RowSerializationContext, SerializeRow};
-use scylla::serialize::writers::RowWriter;
-use scylla::serialize::SerializationError;
 use scylla::statement::prepared::PreparedStatement;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, Notify};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 const CHUNK_ROWS: usize = 2048;
@@ -39,6 +34,7 @@ pub struct Options {
     pub repeatable: bool,
     pub consistency: i32,
     pub in_flight: usize,
+    pub batch_rows: usize,
     pub retry: Retry,
     pub speculative: Option<(Duration, usize)>,
 }
@@ -48,140 +44,14 @@ enum Source {
     Column { index: usize, cql: ColumnType<'static>, key: bool, whole_partition_key: bool },
 }
 
-struct Statement {
-    prepared: PreparedStatement,
-    values: Vec<Source>,
-}
-
-struct Row {
-    statement: usize,
-    start: usize,
-    end: usize,
-    number: i64,
-}
-
-struct Chunk {
-    bytes: Vec<u8>,
-    rows: Vec<Row>,
-}
-
-/// Values that are encoded already.
-struct Encoded<'a>(&'a [u8]);
-
-impl SerializeRow for Encoded<'_> {
-    fn serialize(
-        &self,
-        _: &RowSerializationContext<'_>,
-        writer: &mut RowWriter,
-    ) -> Result<(), SerializationError> {
-        let mut rest = self.0;
-        while let Some((length, after)) = rest.split_first_chunk::<4>() {
-            let cell = writer.make_cell_writer();
-            rest = match i32::from_be_bytes(*length) {
-                -1 => {
-                    cell.set_null();
-                    after
-                }
-                -2 => {
-                    cell.set_unset();
-                    after
-                }
-                length => {
-                    let (value, after) = after.split_at(length as usize);
-                    cell.set_value(value).map_err(SerializationError::new)?;
-                    after
-                }
-            };
-        }
-        Ok(())
-    }
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-struct Shared {
-    client: Arc<Client>,
-    statements: Vec<PreparedStatement>,
-    repeatable: bool,
-    retry: Retry,
-    given: AtomicU64,
-    done: AtomicU64,
-    repeated: AtomicI64,
-    failed: AtomicBool,
-    failure: Mutex<Option<Failure>>,
-    moved: Notify,
-}
-
-impl Shared {
-    async fn send(&self, chunk: &Chunk, row: &Row) {
-        if !self.failed.load(Ordering::Relaxed) {
-            let values = &chunk.bytes[row.start..row.end];
-            let statement = &self.statements[row.statement];
-            // What is rare is apart: a row on its way is no larger than it must be.
-            if let Err(error) = self.client.execute_unpaged(statement, Encoded(values)).await {
-                Box::pin(self.send_again(row, values, error.into())).await;
-            }
-        }
-        let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
-        let all = done == self.given.load(Ordering::SeqCst);
-        if all || self.failed.load(Ordering::Relaxed) {
-            self.moved.notify_waiters();
-        }
-    }
-
-    async fn send_again(&self, row: &Row, values: &[u8], failure: Failure) {
-        let mut failure = Some(failure);
-        let statement = &self.statements[row.statement];
-        let told = || {
-            self.repeated.fetch_add(1, Ordering::Relaxed);
-        };
-        let sent = self.retry.run(self.repeatable, told, || {
-            let before = failure.take();
-            async move {
-                if let Some(failure) = before {
-                    return Err(failure);
-                }
-                let answer = self.client.execute_unpaged(statement, Encoded(values)).await;
-                answer.map(|_| ()).map_err(Failure::from)
-            }
-        });
-        if let Err(failure) = sent.await {
-            let mut first = self.failure.lock().unwrap();
-            first.get_or_insert(failure.context(&format!("row {}", row.number + 1)));
-            self.failed.store(true, Ordering::SeqCst);
-        }
-    }
-
-    fn check(&self) -> Outcome<()> {
-        if !self.failed.load(Ordering::SeqCst) {
-            return Ok(());
-        }
-        Err(self.failure.lock().unwrap().clone().unwrap_or_else(|| internal("a row failed")))
-    }
-
-    async fn idle(&self) -> Outcome<()> {
-        loop {
-            let moved = self.moved.notified();
-            tokio::pin!(moved);
-            moved.as_mut().enable();
-            self.check()?;
-            if self.done.load(Ordering::SeqCst) == self.given.load(Ordering::SeqCst) {
-                return Ok(());
-            }
-            moved.await;
-        }
-    }
-}
-
 pub struct Writer {
-    shared: Arc<Shared>,
-    statements: Vec<Statement>,
+    sender: Arc<Sender>,
+    sending: JoinHandle<()>,
+    statements: Vec<Vec<Source>>, // what they take
     fields: Fields,
     remove_column: Option<usize>,
     skip_nulls: bool,
     chunks: mpsc::Sender<Chunk>,
-    sender: JoinHandle<()>,
     written: i64,
 }
 
@@ -259,37 +129,32 @@ impl Writer {
             )));
         }
         let profile = profile.build().into_handle();
-        let mut statements = Vec::new();
+        let (mut prepared, mut statements) = (Vec::new(), Vec::new());
         for each in std::iter::once(&options.upsert).chain(&options.remove) {
-            let prepared = session.prepare(&each.cql, options.consistency);
-            let mut prepared = session.wait(stop, prepared)?;
-            prepared.set_is_idempotent(options.repeatable);
-            prepared.set_execution_profile_handle(Some(profile.clone()));
-            let values = bind(&prepared, &each.values, &options.keys, &fields)?;
-            statements.push(Statement { prepared, values });
+            let preparing = session.prepare(&each.cql, options.consistency);
+            let mut statement = session.wait(stop, preparing)?;
+            statement.set_is_idempotent(options.repeatable);
+            statement.set_execution_profile_handle(Some(profile.clone()));
+            statements.push(bind(&statement, &each.values, &options.keys, &fields)?);
+            prepared.push(statement);
         }
-        let shared = Arc::new(Shared {
-            client: session.client.clone(),
-            statements: statements.iter().map(|each| each.prepared.clone()).collect(),
-            repeatable: options.repeatable,
-            retry: options.retry,
-            given: Default::default(),
-            done: Default::default(),
-            repeated: Default::default(),
-            failed: Default::default(),
-            failure: Default::default(),
-            moved: Notify::new(),
-        });
+        let sender = Arc::new(Sender::new(
+            session.client.clone(),
+            prepared,
+            options.repeatable,
+            options.retry,
+            options.batch_rows.min(options.in_flight),
+        ));
         let (chunks, waiting) = mpsc::channel(CHUNKS_WAITING);
-        let sending = send_all(waiting, shared.clone(), options.in_flight.max(1));
+        let sending = session.runtime().spawn(sender.clone().run(waiting, options.in_flight));
         Ok(Writer {
-            shared,
+            sender,
+            sending,
             statements,
             fields,
             remove_column: options.remove_column,
             skip_nulls: options.skip_nulls,
             chunks,
-            sender: session.runtime().spawn(sending),
             written: 0,
         })
     }
@@ -307,13 +172,13 @@ impl Writer {
     ) -> Outcome<Misfits> {
         let mut misfits = Misfits::default();
         for first in (0..rows.len()).step_by(CHUNK_ROWS) {
-            self.shared.check()?;
+            self.sender.check()?;
             let last = (first + CHUNK_ROWS).min(rows.len());
-            let chunk = self.encode(rows, first..last, first_timestamp, &mut misfits);
+            let mut chunk = self.encode(rows, first..last, first_timestamp, &mut misfits);
             if chunk.rows.is_empty() {
                 continue;
             }
-            self.shared.given.fetch_add(chunk.rows.len() as u64, Ordering::SeqCst);
+            self.sender.take(&mut chunk);
             let Err(full) = self.chunks.try_send(chunk) else { continue };
             let chunk = match full {
                 mpsc::error::TrySendError::Full(chunk) => chunk,
@@ -347,8 +212,8 @@ impl Writer {
             match self.encode_row(statement, rows, row, timestamp, &mut chunk.bytes) {
                 Ok(()) => chunk.rows.push(Row {
                     statement,
-                    start,
-                    end: chunk.bytes.len(),
+                    replicas: 0,
+                    bytes: start..chunk.bytes.len(),
                     number: self.written + row as i64,
                 }),
                 Err((column, why)) => {
@@ -375,7 +240,7 @@ impl Writer {
         timestamp: i64,
         out: &mut Vec<u8>,
     ) -> Result<(), (usize, &'static str)> {
-        for value in &self.statements[statement].values {
+        for value in &self.statements[statement] {
             match value {
                 Source::Timestamp => {
                     out.extend_from_slice(&8i32.to_be_bytes());
@@ -407,27 +272,13 @@ impl Writer {
     }
 
     pub fn flush(&self, session: &Session, stop: Option<&Stop>) -> Outcome<i64> {
-        session.wait(stop, self.shared.idle())?;
-        Ok(self.shared.repeated.load(Ordering::Relaxed))
+        session.wait(stop, self.sender.idle())?;
+        Ok(self.sender.repeated())
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.sender.abort();
+        self.sending.abort();
     }
-}
-
-async fn send_all(waiting: mpsc::Receiver<Chunk>, shared: Arc<Shared>, in_flight: usize) {
-    let chunks = stream::unfold(waiting, |mut waiting| async move {
-        waiting.recv().await.map(|chunk| (Arc::new(chunk), waiting))
-    });
-    let rows = chunks.flat_map(|chunk| {
-        stream::iter((0..chunk.rows.len()).map(move |row| (chunk.clone(), row)))
-    });
-    rows.for_each_concurrent(in_flight, |(chunk, row)| {
-        let shared = &shared;
-        async move { shared.send(&chunk, &chunk.rows[row]).await }
-    })
-    .await;
 }
