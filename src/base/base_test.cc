@@ -103,6 +103,19 @@ TEST(Utf8, IsTold) {
     EXPECT_FALSE(IsUtf8Text(bytes)) << Base64(bytes);
 }
 
+TEST(Utf8, AByteIsSeenAnywhere) {
+  for (size_t size = 0; size < 40; ++size) {
+    std::string text(size, 'x');
+    EXPECT_TRUE(IsAscii(text)) << size;
+    for (size_t at = 0; at < size; ++at) {
+      text[at] = '\x80';
+      EXPECT_FALSE(IsAscii(text)) << at << " of " << size;
+      EXPECT_FALSE(IsUtf8Text(text)) << at << " of " << size;
+      text[at] = 'x';
+    }
+  }
+}
+
 TEST(Base64, BothWays) {
   for (std::string bytes : {std::string(), std::string("\0", 1), std::string("ab"),
                             std::string("abc"), std::string("\xff\xfe\xfd\xfc")})

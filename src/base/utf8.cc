@@ -26,11 +26,11 @@ size_t CharacterLength(const unsigned char* at, size_t left) {
 }  // namespace
 
 bool IsUtf8Text(std::string_view text) {
+  if (IsAscii(text)) return true;
   const auto* at = reinterpret_cast<const unsigned char*>(text.data());
   for (size_t left = text.size(); left > 0;) {
     uint64_t eight = 0x80;
     if (left >= sizeof eight) std::memcpy(&eight, at, sizeof eight);
-    // Mostly it is ASCII.
     size_t length = (eight & 0x8080808080808080) == 0 ? sizeof eight : CharacterLength(at, left);
     if (length == 0) return false;
     at += length;

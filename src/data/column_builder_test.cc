@@ -61,6 +61,18 @@ TEST(ColumnBuilder, WhatIsBuiltIsReadBack) {
 }
 
 // A row that was half appended leaves nothing, whatever stood in it and came before.
+TEST(ColumnBuilder, BytesOfEveryLength) {
+  BatchBuilder rows(Columns({{"t", "VARCHAR"}}));
+  std::string text;
+  for (int64_t size = 0; size < 100; ++size) {
+    rows.column(0).AppendBytes(text);
+    ASSERT_TRUE(rows.EndRow().ok());
+    text += static_cast<char>('!' + size);
+  }
+  for (int64_t size = 0; size < 100; ++size)
+    EXPECT_EQ(rows.column(0).Raw(size), text.substr(0, static_cast<size_t>(size)));
+}
+
 TEST(ColumnBuilder, RollbackAtEveryPlace) {
   Schema schema = Columns({{"b", "BOOLEAN"}, {"m", "MAP(VARCHAR, BOOLEAN[])"}, {"i", "INTEGER"}});
   for (int half = 0; half < 9; ++half) {

@@ -24,7 +24,11 @@ Result<std::unique_ptr<RecordEncoder>> MakeAvroEncoder(const RecordWriting& conf
                                                        const RecordContext& context);
 
 // kRejected when a record is longer than it may be.
-Status CheckLength(std::string_view record, const RecordReading& config);
+Status TooLong(std::string_view record, const RecordReading& config);
+inline Status CheckLength(std::string_view record, const RecordReading& config) {
+  bool fits = static_cast<int64_t>(record.size()) <= config.max_record.count;
+  return fits ? Status::Ok() : TooLong(record, config);
+}
 
 // Text of a schema: itself, or what the file has.
 Result<std::string> SchemaText(const std::string& schema, const std::string& folder);

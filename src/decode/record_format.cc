@@ -64,8 +64,7 @@ Status CheckRecordWriting(const RecordWriting& config) {
   return CheckOnlyAvro(config.format, config.schema);
 }
 
-Status CheckLength(std::string_view record, const RecordReading& config) {
-  if (static_cast<int64_t>(record.size()) <= config.max_record.count) return Status::Ok();
+Status TooLong(std::string_view record, const RecordReading& config) {
   return {Code::kRejected, "it has " + FormatBytes(static_cast<int64_t>(record.size())) +
                                ", `max_record` is " + FormatBytes(config.max_record.count)};
 }

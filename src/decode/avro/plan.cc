@@ -239,7 +239,10 @@ class PlanMaker {
     TimeUnit unit = UnitOf(to.logical), written = UnitOf(from.logical);
     if (unit.family != TimeUnit::kNone) {
       if (written.family == unit.family) unit = written;  // it counts in the writer's
-      return Add({.code = unit.family == TimeUnit::kOfDay ? Code::kTimeOfDay : Code::kTime,
+      bool as_it_is = unit.multiply == 1 && unit.divide == 1;
+      return Add({.code = unit.family == TimeUnit::kOfDay ? Code::kTimeOfDay
+                          : as_it_is                      ? Code::kLong
+                                                          : Code::kTime,
                   .number = unit.multiply,
                   .divide = unit.divide,
                   .least = 1,

@@ -37,7 +37,21 @@ class Reader {
   }
   bool Cut() { return Wrong("its bytes end too early"); }
 
-  bool Varint(int64_t& out) {
+  [[gnu::always_inline]] bool Varint(int64_t& out) {
+    if (left() < 2) return LongVarint(out);
+    auto first = static_cast<unsigned char>(at_[0]), second = static_cast<unsigned char>(at_[1]);
+    if (first < 0x80) {
+      out = first >> 1 ^ -(first & 1);
+      at_ += 1;
+      return true;
+    }
+    if (second >= 0x80) return LongVarint(out);
+    int value = (first & 0x7f) | second << 7;
+    out = value >> 1 ^ -(value & 1);
+    at_ += 2;
+    return true;
+  }
+  bool LongVarint(int64_t& out) {
     uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
       if (at_ == end_) return Cut();
@@ -50,21 +64,21 @@ class Reader {
     }
     return Wrong("a number is too long");
   }
-  bool Take(size_t size, std::string_view& out) {
+  [[gnu::always_inline]] bool Take(size_t size, std::string_view& out) {
     if (size > left()) return Cut();
     out = {at_, size};
     at_ += size;
     return true;
   }
-  bool TakeBytes(std::string_view& out) {
+  [[gnu::always_inline]] bool TakeBytes(std::string_view& out) {
     int64_t size = 0;
     if (!Varint(size)) return false;
     if (size < 0) return Wrong("a length is negative");
     return Take(static_cast<size_t>(size), out);
   }
-  bool TakeText(std::string_view& out) {
+  [[gnu::always_inline]] bool TakeText(std::string_view& out) {
     if (!TakeBytes(out)) return false;
-    return IsUtf8Text(out) || Wrong("text is not UTF-8");
+    return IsAscii(out) || IsUtf8Text(out) || Wrong("text is not UTF-8");
   }
   template <class T>
   bool TakeRaw(T& out) {
@@ -90,6 +104,8 @@ class Reader {
     return true;
   }
 
+  [[gnu::always_inline]] bool RunStep(const Step& step);
+  bool RunOther(const Step& step);
   bool RunScalar(const Step& step);
   bool RunSkip(const Step& step);
   bool SkipElements(const Step& step);
@@ -113,9 +129,12 @@ class Reader {
   std::string what_, path_;
 };
 
-bool Reader::Run(int index) {
-  const Step& step = At(index);
+bool Reader::Run(int index) { return RunStep(At(index)); }
+
+// What most fields are stands in the loop over them.
+inline bool Reader::RunStep(const Step& step) {
   int64_t number = 0;
+  double real = 0;
   std::string_view bytes;
   switch (step.code) {
     case Code::kText:
@@ -131,6 +150,21 @@ bool Reader::Run(int index) {
       if (number != static_cast<int32_t>(number)) return Wrong("an int is too large");
       step.out->AppendInt(number);
       return true;
+    case Code::kBoolean:
+      if (!Take(1, bytes)) return false;
+      if (static_cast<unsigned char>(bytes[0]) > 1) return Wrong("a boolean is neither 0 nor 1");
+      step.out->AppendBool(bytes[0] != 0);
+      return true;
+    case Code::kDouble:
+      if (!TakeRaw(real)) return false;
+      step.out->AppendDouble(real);
+      return true;
+    default: return RunOther(step);
+  }
+}
+
+bool Reader::RunOther(const Step& step) {
+  switch (step.code) {
     case Code::kNull: step.out->AppendNull(); return true;
     case Code::kUnion: return RunUnion(step);
     case Code::kRecord:
@@ -163,22 +197,11 @@ bool Reader::RunScalar(const Step& step) {
   std::string_view bytes;
   int64_t number = 0;
   switch (step.code) {
-    case Code::kBoolean:
-      if (!Take(1, bytes)) return false;
-      if (static_cast<unsigned char>(bytes[0]) > 1) return Wrong("a boolean is neither 0 nor 1");
-      step.out->AppendBool(bytes[0] != 0);
-      return true;
     case Code::kFloat:
     case Code::kFloatToDouble: {
       float value = 0;
       if (!TakeRaw(value)) return false;
       step.code == Code::kFloat ? step.out->AppendFloat(value) : step.out->AppendDouble(value);
-      return true;
-    }
-    case Code::kDouble: {
-      double value = 0;
-      if (!TakeRaw(value)) return false;
-      step.out->AppendDouble(value);
       return true;
     }
     case Code::kIntToReal:
@@ -212,7 +235,7 @@ bool Reader::RunScalar(const Step& step) {
 
 bool Reader::RunFields(const Step& step) {
   for (size_t i = 0; i < step.steps.size(); ++i) {
-    if (Run(step.steps[i])) continue;
+    if (RunStep(At(step.steps[i]))) continue;
     path_ = step.names[i] + (path_.empty() || path_[0] == '[' ? "" : ".") + path_;
     return false;
   }
