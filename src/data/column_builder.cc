@@ -68,7 +68,7 @@ void ColumnBuilder::AppendNull() {
   PushBit(validity_, false);
   if (width_ > 0) {
     static constexpr uint8_t kZeros[16] = {};
-    values_.Append(kZeros, static_cast<size_t>(width_));
+    values_.Append(kZeros, std::min(sizeof kZeros, static_cast<size_t>(width_)));
   } else if (HasOffsets()) {
     EndOffset(IsList() ? children_.back()->length_ : values_.size());
   } else if (type_.kind == TypeKind::kStruct) {
