@@ -47,8 +47,8 @@ struct SourceConfig : ServerConfig, RecordReading {
   OnLost on_lost = OnLost::kFail;
   KeyFormat key_format = KeyFormat::kText;
   std::optional<bool> incremental;
-  int64_t batch_rows = 8192;
-  Bytes fetch_memory{int64_t{32} << 20};
+  int64_t batch_rows = 32768;
+  Bytes fetch_memory{int64_t{64} << 20};
   Micros fetch_wait = std::chrono::milliseconds(50);
   Micros fetch_timeout = std::chrono::seconds(60);
   Micros topics_refresh = std::chrono::seconds(30);
