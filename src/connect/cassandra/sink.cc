@@ -155,8 +155,11 @@ class CassandraSink final : public Sink {
       if (!config_.create_table) return NoTable();
       for (const std::string& cql : TRY(CreateTable(schema, name_, config_)))
         TRY(session.Execute(cql, CassandraConsistency::kLocalQuorum, stop));
-      table_ = TRY(session.Describe(name_.keyspace, name_.table, stop));
-      if (!table_) return NoTable();
+      // A node may be asked that has not heard of it yet.
+      TRY(Patiently(RetryOf(config_), stop, [&]() -> Status {
+        table_ = TRY(session.Describe(name_.keyspace, name_.table, stop));
+        return table_ ? Status::Ok() : Status(Code::kUnavailable, NoTable().message());
+      }));
     }
     CassandraWriterOptions plan = TRY(PlanWrite(Marked(schema), *table_, config_));
     TRY(commits_.Prepare(session, stop));
