@@ -419,7 +419,7 @@ class Bench:
                             seen[number] = time.time_ns() // 1000
                         elif (missed := missed + 1) == PARTITIONS:
                             break
-                    time.sleep(0.005)   # the reads cost the server, too
+                    time.sleep(0.025)   # the reads cost the server, too
                 return seen
             self.paced("Cassandra", target("users"), watch)
             cluster.shutdown()
