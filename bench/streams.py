@@ -53,6 +53,7 @@ class Program:
     name: str
     work: object   # called with the number of the round: returns (seconds, seconds of CPU, MB)
     rounds: int = 0   # 0: as many as asked for
+    launched: bool = False   # by a process that ends without it: what it takes is not known
     measures: list = field(default_factory=list)
 
 
@@ -164,8 +165,8 @@ class Bench:
         for program in programs:
             seconds, cpu, megabytes = medians[program.name]
             share = f"{100 * medians[floor][0] / seconds:.0f} %" if program.name != floor else ""
-            self.lines.append(f"| {job} | {program.name} | {seconds:.2f} s | {records / seconds:,.0f} | {cpu:.2f} s | "
-                              f"{megabytes:.0f} MB | {share} |")
+            took = "– | –" if program.launched else f"{cpu:.2f} s | {megabytes:.0f} MB"
+            self.lines.append(f"| {job} | {program.name} | {seconds:.2f} s | {records / seconds:,.0f} | {took} | {share} |")
 
     def delta(self, form):
         records, topic = self.options.records, f"users-{form}"
@@ -202,7 +203,7 @@ class Bench:
             def spark(_):
                 return Ended([said(f"{ROOT}/tools/test-python", "bench"), f"{HERE}/streams_pyspark.py",
                               said(f"{ROOT}/tools/test-jars", "spark"), self.broker.address, topic, f"{self.folder}/spark"])
-            programs.append(Program("Spark Structured Streaming, to Delta", spark, rounds=1))
+            programs.append(Program("Spark Structured Streaming, to Delta", spark, rounds=1, launched=True))
         if self.options.bento:
             programs.append(Program("Bento, to a file", lambda _: self.bento(topic, records), rounds=1))
         return programs
