@@ -16,6 +16,7 @@ import threading
 import time
 
 import deltalake
+import deltalake.exceptions
 from bus import Project, World, Wrong, equal, expect, ids
 from suite import chosen, run_each
 
@@ -42,9 +43,12 @@ def spread(world, topic, numbers, partitions=PARTITIONS):
 
 
 def in_table(project, name="bronze/rows", columns=("id",)):
-    """As a reader sees it that is not ours."""
-    table = deltalake.DeltaTable(f"{project.folder}/lake/{name}").to_pyarrow_table(columns=list(columns))
-    return table.to_pylist()
+    """As a reader sees it that is not ours; nothing before its first commit."""
+    try:
+        table = deltalake.DeltaTable(f"{project.folder}/lake/{name}")
+    except deltalake.exceptions.TableNotFoundError:
+        return []
+    return table.to_pyarrow_table(columns=list(columns)).to_pylist()
 
 
 def ask(project, sql, *values):
@@ -217,6 +221,8 @@ def shared_project(world):
 def arrives(world, project, target, sent, seconds=WAIT):
     wanted = ids({"id": n} for n in range(sent))
     until(lambda: len(in_table(project)) >= sent, lambda: f"{len(in_table(project))} of {sent} rows", seconds)
+    # An interval is committed to the table first.
+    until(lambda: len(world.values(target)) >= sent, lambda: f"{len(world.values(target))} of {sent} records", seconds)
     equal(ids(in_table(project)) - wanted, collections.Counter(), "doubled in the table")
     equal(wanted - ids(in_table(project)), collections.Counter(), "missing in the table")
     copied = ids(world.values(target))
