@@ -176,7 +176,6 @@ void RunTally::Add(const Event& event) {
 }
 
 std::string RunTally::Summary(const Event& end, const Terminal& terminal) const {
-  bool succeeded = end.run_state == RunState::kSucceeded;
   std::string text =
       terminal.Paint(StyleOf(end.run_state), std::string(Mark(end.run_state)) + " " + end.pipeline +
                                                  " " + std::string(Name(end.run_state))) +
@@ -187,9 +186,10 @@ std::string RunTally::Summary(const Event& end, const Terminal& terminal) const 
   text += "; " + FormatCount(rows_in_) + " rows read, " + FormatCount(rows_out_) + " written";
   if (rejected_ > 0) text += ", " + FormatCount(rejected_) + " rejected";
   text += "\n  " + OnRun("show", end.run) + "\n";
-  if (!succeeded && end.resumable)
+  if (end.run_state == RunState::kSucceeded) return text;
+  if (end.resumable)
     text += "  " + OnRun("run --resume", end.run) + "   goes on where it stopped\n";
-  if (!succeeded && !end.resumable)
+  else
     text += "  millrace run " + end.pipeline + "   goes on where its streams stopped\n";
   return text;
 }

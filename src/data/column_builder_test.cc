@@ -60,7 +60,6 @@ TEST(ColumnBuilder, WhatIsBuiltIsReadBack) {
   }
 }
 
-// A row that was half appended leaves nothing, whatever stood in it and came before.
 TEST(ColumnBuilder, BytesOfEveryLength) {
   BatchBuilder rows(Columns({{"t", "VARCHAR"}}));
   std::string text;
@@ -73,6 +72,7 @@ TEST(ColumnBuilder, BytesOfEveryLength) {
     EXPECT_EQ(rows.column(0).Raw(size), text.substr(0, static_cast<size_t>(size)));
 }
 
+// A row that was half appended leaves nothing, whatever stood in it and came before.
 TEST(ColumnBuilder, RollbackAtEveryPlace) {
   Schema schema = Columns({{"b", "BOOLEAN"}, {"m", "MAP(VARCHAR, BOOLEAN[])"}, {"i", "INTEGER"}});
   for (int half = 0; half < 9; ++half) {

@@ -73,11 +73,11 @@ Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
   const std::string& name = input.input->name;
   if (std::optional<Sql> scan = TRY(input.source->NativeScan(*session_)))
     return session_->Define(name, *scan);
-  std::string once = "millrace_once_" + name;
-  TRY(session_->Bind(once, std::make_unique<CountingReader>(*input.source, counts), stop));
-  Sql all{"SELECT * FROM " + SqlName(once)};
-  if (inputs.size() == 1 && pins.empty() && SomebodyReads()) {
-    TRY(session_->Define(name, all));
+  auto bind = [&](std::string_view as) {
+    return session_->Bind(as, std::make_unique<CountingReader>(*input.source, counts), stop);
+  };
+  if (inputs.size() == 1 && pins.empty() && SomebodyReads() && reads_once_.value_or(true)) {
+    TRY(bind(name));
     if (!reads_once_) {
       Result<bool> row_by_row = IsRowByRow(*session_, TaskSql());
       reads_once_ = row_by_row.ok() && *row_by_row;
@@ -85,7 +85,9 @@ Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
     if (*reads_once_) return Status::Ok();
   }
   // A statement may read its input twice; a source is read once.
-  TRY(session_->Materialize(name, all, stop));
+  std::string once = "millrace_once_" + name;
+  TRY(bind(once));
+  TRY(session_->Materialize(name, {"SELECT * FROM " + SqlName(once)}, stop));
   return session_->Drop(once);
 }
 

@@ -13,6 +13,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{ROOT}/tests/services")
+from suite import run_each  # noqa: E402
 from users_world import World  # noqa: E402
 
 
@@ -97,7 +98,6 @@ def check_all_once(example):
 def main():
     millrace = os.path.abspath(sys.argv[1])
     dice = random.Random(3)
-    passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="millrace-users-") as folder, World(folder, bad=0.05) as world:
         world.environment.update(RANDOMUSER_RESULTS="300", USERS_SCHEDULE="* * * * *")
         example = Example(millrace, world)
@@ -125,20 +125,15 @@ def main():
             schema = json.loads(world.registry.ask("GET", "/subjects/user_data_topic-value/versions/latest")["schema"])
             assert {"id", "name", "location"} <= {field["name"] for field in schema["fields"]}, schema
 
-        for test in (calm, killed, counted, schema_is_registered):
-            begun = time.monotonic()
+        def then_killed(test):
             try:
                 test()
-                passed += 1
-                print(f"ok      {test.__name__}  {time.monotonic() - begun:.1f} s", flush=True)
-            except Exception as error:  # noqa: BLE001 - each test is told of, whatever it met
-                failed += 1
-                print(f"FAILED  {test.__name__}: {type(error).__name__}: {error}", flush=True)
             finally:
                 if example.process and example.process.poll() is None:
                     example.kill()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+
+        tests = (calm, killed, counted, schema_is_registered)
+        return run_each((test.__name__, lambda test=test: then_killed(test)) for test in tests)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
+
+from server import free_port
 
 START_SECONDS = 60
 ACCOUNT = "postgres"
@@ -26,12 +27,6 @@ def programs():
     if not path:
         raise RuntimeError("PostgreSQL is not installed: tools/setup test")
     return os.path.dirname(path)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class PostgresServer:

@@ -15,16 +15,20 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+_claims = []   # until this process ends
+
+
 def free_port():
-    """Not one that the system gives to outgoing connections: a server that restarts finds it free."""
+    """Not one that the system gives to outgoing connections, nor to another test: a server that restarts finds it free."""
     while True:
         port = random.randint(20000, 32000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            claim.bind(f"\0millrace-test-port-{port}")
+            probe.bind(("127.0.0.1", port))
+            _claims.append(claim)
+            return port
+        claim.close()
 
 
 def jars(name):

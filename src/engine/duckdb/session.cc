@@ -114,11 +114,6 @@ DuckSession::Known& DuckSession::KnownOf(const std::string& text) {
   return known_[text];
 }
 
-void DuckSession::Changed() {
-  known_.clear();
-  for (auto& [name, relation] : relations_) relation.view.clear();
-}
-
 Result<DuckSession::Statement> DuckSession::Check(const Sql& sql) {
   std::string text(TrimStatement(sql.text));
   Known& known = KnownOf(text);
@@ -157,7 +152,7 @@ Result<std::string> DuckSession::Claim(std::string_view name) {
                    "choose another one");
   }
   TRY(Drop(name));
-  Changed();
+  known_.clear();
   if (dot != name.npos && layers_.insert(ToLower(name.substr(0, dot))).second) {
     TRY(connection_->Run("CREATE SCHEMA IF NOT EXISTS " + SqlName(name.substr(0, dot))));
   }
@@ -188,21 +183,18 @@ Status DuckSession::Bind(std::string_view name, std::unique_ptr<RowReader> rows,
   if (there != relations_.end() && instance_->bound_rows().Renew(there->second.bound, id))
     return Status::Ok();
   std::string quoted = TRY(Claim(name));
-  relations_[ToLower(name)] = {.kind = Kind::kView, .bound = id};
+  relations_[ToLower(name)] = {Kind::kView, id};
   TRY(connection_->Run("CREATE VIEW " + quoted + " AS SELECT * FROM " + BoundRows::kFunction +
                        "(" + std::to_string(id) + ")"));
   return Status::Ok();
 }
 
 Status DuckSession::Define(std::string_view name, const Sql& sql) {
-  std::string text(TrimStatement(sql.text));
-  auto there = relations_.find(ToLower(name));
-  if (there != relations_.end() && !text.empty() && there->second.view == text)
-    return Status::Ok();
   std::string quoted = TRY(Claim(name));
+  std::string text(TrimStatement(sql.text));
   Result<int64_t> made = connection_->RunOne("CREATE VIEW " + quoted + " AS " + text);
   if (!made.ok()) return Explain(made.status(), sql);
-  relations_[ToLower(name)] = {.kind = Kind::kView, .view = std::move(text)};
+  relations_[ToLower(name)] = {Kind::kView};
   return Status::Ok();
 }
 
@@ -215,7 +207,7 @@ Status DuckSession::DefineEmpty(std::string_view name, const Schema& schema) {
   if (columns.empty()) return Invalid("a table without columns: " + std::string(name));
   std::string quoted = TRY(Claim(name));
   TRY(connection_->Run("CREATE TABLE " + quoted + " (" + Join(columns, ", ") + ")"));
-  relations_[ToLower(name)] = {.kind = Kind::kTable};
+  relations_[ToLower(name)] = {Kind::kTable};
   return Status::Ok();
 }
 
@@ -225,7 +217,7 @@ Result<int64_t> DuckSession::Materialize(std::string_view name, const Sql& sql,
   std::string text(TrimStatement(sql.text));
   Result<int64_t> rows = connection_->RunOne("CREATE TABLE " + quoted + " AS " + text, stop);
   if (!rows.ok()) return Explain(rows.status(), sql);
-  relations_[ToLower(name)] = {.kind = Kind::kTable};
+  relations_[ToLower(name)] = {Kind::kTable};
   return rows;
 }
 
@@ -235,7 +227,7 @@ Status DuckSession::Drop(std::string_view name) {
   std::string kind = found->second.kind == Kind::kView ? "VIEW" : "TABLE";
   if (found->second.bound != 0) instance_->bound_rows().Remove(found->second.bound);
   relations_.erase(found);
-  Changed();
+  known_.clear();
   TRY(connection_->Run("DROP " + kind + " IF EXISTS " + QuoteTable(name)));
   return Status::Ok();
 }
@@ -335,12 +327,12 @@ Result<Sql> DuckSession::ForeignDelta(const std::string& uri, int64_t version) {
 }
 
 Status DuckSession::FixTime(Time now, uint64_t seed) {
-  bool first = fix_.empty();
+  known_.clear();  // what a statement reads by itself, a file, may have become another
+  if (fix_.empty()) TRY(FixFunctions());
   double fraction = static_cast<double>(seed % 2000001) / 1000000.0 - 1;  // setseed takes -1 to 1
   fix_ = "SET VARIABLE " + std::string(kNow) + " = TIMESTAMPTZ '" + FormatTime(now) +
          "'; SELECT setseed(" + std::to_string(fraction) + ")";
-  TRY(connection_->Run(fix_));
-  return first ? FixFunctions() : Status::Ok();
+  return connection_->Run(fix_).status();
 }
 
 // The engine takes the variable for a constant where it binds a statement.

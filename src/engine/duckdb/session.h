@@ -51,7 +51,6 @@ class DuckSession : public Session {
   struct Relation {
     Kind kind;
     int64_t bound = 0;  // its id among the bound rows
-    std::string view;   // as it was defined; "": it must be again, for what it reads is another
   };
 
   DuckSession(std::shared_ptr<Instance> instance, std::string label, std::string database);
@@ -61,7 +60,7 @@ class DuckSession : public Session {
     std::vector<ResultColumn> columns;
   };
 
-  // What was found out of a statement, as long as what it may name stays what it is.
+  // What was found out of a statement, until a relation comes or goes, or the time is fixed anew.
   struct Known {
     std::optional<Description> description;
     std::optional<std::vector<ResultColumn>> columns;
@@ -69,14 +68,12 @@ class DuckSession : public Session {
   };
 
   Known& KnownOf(const std::string& text);
-  // A relation came, or went.
-  void Changed();
   Result<bool> FindRowByRow(const std::string& text);
   // kInvalid unless `sql` is one SELECT that binds.
   Result<Statement> Check(const Sql& sql);
   // …with casts for the columns whose types the lake does not have.
   Result<std::string> InLakeTypes(const Sql& sql);
-  Status FixFunctions();
+  Status FixFunctions();  // now() and its like are what FixTime says, from then on
   // The quoted name; makes its layer, and drops what has the name now.
   Result<std::string> Claim(std::string_view name);
   // The reader's own status where bound rows are why a statement failed.
