@@ -73,7 +73,8 @@ std::optional<Input> ParseInput(std::string name, const YamlNode& key, const Yam
   input.connector = entry->name;
   input.place = key.place;
   input.entry = entry;
-  input.config = config;
+  input.config = *std::move(whole);
+  input.config.place = config.place;
   input.make = std::move(parsed->make);
   input.traits = std::move(parsed->traits);
   return input;

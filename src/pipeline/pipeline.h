@@ -39,7 +39,7 @@ struct Input {
   std::string connector;  // "file", "table"
   Place place;
   const Registry::Entry* entry = nullptr;
-  YamlNode config;  // of the connector, values replaced
+  YamlNode config;  // of the connector and its connection, values replaced
   Registry::MakeSource make;
   SourceTraits traits;
   bool incremental = false;  // decided: by config, else by what the targets do with rows

@@ -18,3 +18,12 @@ def test_an_installed_program_works_where_it_is(here):
         assert re.search(r"extensions +delta", told), told
     finally:
         harness.MILLRACE = built
+
+
+def test_no_library_is_loaded_from_where_it_is_called(here):
+    told = subprocess.run(["ldd", harness.MILLRACE], check=True, stdout=subprocess.PIPE, text=True).stdout
+    names = re.findall(r"^\s*(\S+\.so\S*) =>", told, re.MULTILINE)
+    assert len(names) > 5, told
+    for name in names:
+        harness.write(here, name, "no library")
+    ok(harness.millrace(here, "--version"))

@@ -1,5 +1,9 @@
 #include <openssl/evp.h>
 
+#include <mutex>
+#include <utility>
+#include <vector>
+
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "net/s3/digest.h"
@@ -11,6 +15,7 @@ namespace millrace {
 namespace {
 
 constexpr size_t kKeysADelete = 1000;  // of S3
+constexpr size_t kClientsKept = 64;
 
 std::string Md5Base64(std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -40,7 +45,15 @@ const std::string& S3Client::endpoint() const { return core_->endpoint; }
 const S3Options& S3Client::options() const { return core_->options; }
 
 Result<std::shared_ptr<S3Client>> OpenS3(const S3Options& options) {
-  return std::make_shared<S3Client>(TRY(s3::Core::Open(options)));
+  static std::mutex mutex;
+  static auto& clients = *new std::vector<std::pair<S3Options, std::shared_ptr<S3Client>>>();
+  std::lock_guard lock(mutex);
+  for (const auto& [known, client] : clients) {
+    if (known == options) return client;
+  }
+  auto client = std::make_shared<S3Client>(TRY(s3::Core::Open(options)));
+  if (clients.size() < kClientsKept) clients.emplace_back(options, client);
+  return client;
 }
 
 Status S3Client::Delete(const std::string& bucket, const std::string& key, std::stop_token stop) {

@@ -44,6 +44,8 @@ struct S3Options {
   Micros connect_timeout{std::chrono::seconds(5)};
   Micros read_timeout{std::chrono::seconds(60)};  // without one byte from a server that was asked
   Micros request_timeout{std::chrono::minutes(15)};  // of a request, all attempts together
+
+  bool operator==(const S3Options&) const = default;
 };
 
 }  // namespace millrace

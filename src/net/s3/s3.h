@@ -171,7 +171,8 @@ class S3Client {
   const std::unique_ptr<s3::Core> core_;
 };
 
-// Makes no request. kInvalid when an option is wrong or a profile does not exist.
+// Makes no request. kInvalid when an option is wrong or a profile does not exist. To open one takes
+// threads and, for TLS, every certificate that is trusted: equal options share one, to the end.
 Result<std::shared_ptr<S3Client>> OpenS3(const S3Options& options);
 
 }  // namespace millrace
