@@ -182,7 +182,7 @@ int main(int count, char** words) {
   int64_t records = std::atoll(words[5]);
   if (what == "consume" || what == "watch")
     return Consume(words[2], words[3], partitions, records, what == "watch"), 0;
-  Producer producer(words[2], words[3], partitions, what == "pace" ? "1" : "50");
+  Producer producer(words[2], words[3], partitions, what == "pace" ? "5" : "50");
   if (what == "pace") return Pace(producer, records, std::atoll(words[6])), 0;
   for (int64_t n = 0; n < records; ++n) producer.Put(n, what == "avro" ? Avro(n) : Json(n));
   return 0;

@@ -10,7 +10,8 @@ json, avro   records of about 300 bytes in four partitions into a Delta table, o
 postgres     the same records into a table, beside psql's \\copy of the same rows.
 cassandra    users into a table, beside the bare driver, which writes the same rows from memory.
 latency      10,000 records a second: from when a record is handed to its producer until it can be read at the target. The
-             first ten seconds do not count: the servers' virtual machines compile what they run.
+             first forty seconds do not count: the servers' virtual machines compile what they run. Floor: librdkafka
+             alone, which reads what the producer sent.
 delivery     Kafka → Kafka, a stream, with transactions and without.
 The servers run on the same machine. Programs take turns; a figure is the median, process start included.
 """
@@ -325,8 +326,8 @@ class Bench:
             Program("at least once", ours("at_least_once")), Program("exactly once", ours("exactly_once"))], "at least once")
 
     def latency(self):
-        for target in ("Delta", "Kafka", "Cassandra"):
-            getattr(self, f"latency_{target.lower()}")()
+        for what in ("floor", "delta", "kafka", "cassandra"):
+            getattr(self, f"latency_{what}")()
 
     def paced_records(self):
         return self.options.rate * (self.options.warm + self.options.seconds)
@@ -342,6 +343,16 @@ class Bench:
         sent, seen = {}, {}
         watcher = threading.Thread(target=lambda: seen.update(watch(sent, folder)))
         watcher.start()
+        self.pace(topic, sent)
+        watcher.join()
+        process.send_signal(signal.SIGTERM)
+        _, _, usage = os.wait4(process.pid, 0)
+        self.latencies(name, "millrace, a stream", sent, seen,
+                       f"{usage.ru_utime + usage.ru_stime:.2f} s in {self.options.warm + self.options.seconds + 3} s | "
+                       f"{usage.ru_maxrss / 1024:.0f} MB")
+
+    def pace(self, topic, sent):
+        """When each 997th was handed to the producer comes into `sent`, and None with the last of them."""
         producer = subprocess.Popen([self.driver, "pace", self.broker.address, topic, str(PARTITIONS),
                                      str(self.paced_records()), str(self.options.rate)],
                                     stdout=subprocess.PIPE, text=True)
@@ -349,19 +360,30 @@ class Bench:
             number, at = map(int, line.split())
             sent[number] = at
         producer.wait()
-        sent[None] = 0   # there are no more
-        watcher.join()
-        process.send_signal(signal.SIGTERM)
-        _, _, usage = os.wait4(process.pid, 0)
+        sent[None] = 0
+
+    def latencies(self, name, program, sent, seen, took):
         first = self.options.rate * self.options.warm
         times = sorted((seen[n] - at) / 1000 for n, at in sent.items() if n in seen and n > first)
         if len(times) < 0.9 * self.options.rate * self.options.seconds / 997:
             sys.exit(f"only {len(times)} records were seen at {name}")
-        self.lines.append(f"| {self.options.rate:,} records/s of JSON → {name}, latency | millrace, a stream | mean "
-                          f"{statistics.mean(times):.0f} ms | 99 of 100 in {times[len(times) * 99 // 100]:.0f} ms | "
-                          f"{usage.ru_utime + usage.ru_stime:.2f} s in {self.options.warm + self.options.seconds + 3} s | "
-                          f"{usage.ru_maxrss / 1024:.0f} MB | |")
+        self.lines.append(f"| {self.options.rate:,} records/s of JSON → {name}, latency | {program} | mean "
+                          f"{statistics.mean(times):.0f} ms | 99 of 100 in {times[len(times) * 99 // 100]:.0f} ms | {took} | |")
         print(f"  {self.lines[-1]}", file=sys.stderr, flush=True)
+
+    def watched(self, topic):
+        lines = self.drive("watch", topic, self.paced_records()).text.splitlines()
+        return dict(map(int, line.split()) for line in lines)
+
+    def latency_floor(self):
+        """Out of the topic that the others begin with."""
+        self.topic("paced")
+        sent, seen = {}, {}
+        watcher = threading.Thread(target=lambda: seen.update(self.watched("paced")))
+        watcher.start()
+        self.pace("paced", sent)
+        watcher.join()
+        self.latencies("a reader", "librdkafka alone", sent, seen, "– | –")
 
     def latency_delta(self):
         import duckdb
@@ -386,10 +408,7 @@ class Bench:
     def latency_kafka(self):
         self.topic("paced-out")
 
-        def watch(_sent, _folder):
-            lines = self.drive("watch", "paced-out", self.paced_records()).text.splitlines()
-            return dict(map(int, line.split()) for line in lines)
-        self.paced("Kafka", {"kafka": {"connection": "bus", "topic": "paced-out"}}, watch)
+        self.paced("Kafka", {"kafka": {"connection": "bus", "topic": "paced-out"}}, lambda _sent, _folder: self.watched("paced-out"))
 
     def latency_cassandra(self):
         from cassandra.cluster import Cluster
@@ -441,7 +460,7 @@ def main():
     parser.add_argument("--only", default=",".join(JOBS))
     parser.add_argument("--rate", type=int, default=10_000, help="records a second, for latency")
     parser.add_argument("--seconds", type=int, default=20, help="of that")
-    parser.add_argument("--warm", type=int, default=10, help="seconds before them")
+    parser.add_argument("--warm", type=int, default=40, help="seconds before them")
     parser.add_argument("--bento", help="the program; without one it is left out")
     parser.add_argument("--no-spark", dest="spark", action="store_false")
     parser.add_argument("--cassandra-floor", help="bench/cassandra_floor, built; else cargo builds it")
