@@ -147,6 +147,10 @@ class Fitting {
   }
 
   static std::string Value(const Column& column) { return "r." + SqlName(column.name); }
+  static std::string As(const Column& column, const Type& type) {
+    bool is = column.type.ToSql() == type.ToSql();
+    return is ? Value(column) : Cast(Value(column), type);
+  }
   static std::string Cast(const std::string& value, const Type& type) {
     return "CAST(" + value + " AS " + type.ToSql() + ")";
   }
@@ -163,7 +167,7 @@ class Fitting {
       column.nullable = true;
       const Column* known = request_.current ? request_.current->Find(row.name) : nullptr;
       if (known) column.name = known->name;
-      Take(column, Cast(Value(row), column.type), true);
+      Take(column, As(row, column.type), true);
     }
   }
 
@@ -180,7 +184,7 @@ class Fitting {
     }
     if (fits) {
       Require(after, Value(*row));
-      Take(after, Cast(Value(*row), after.type), true);
+      Take(after, As(*row, after.type), true);
     } else if (request_.contract == Contract::kFreeze || !MayFit(row->type, column.type)) {
       differences_.push_back("column '" + column.name + "' is " + column.type.ToSql() +
                              ", the rows have " + row->type.ToSql());
@@ -223,7 +227,7 @@ class Fitting {
       case Contract::kEvolve: {
         Column column = row;
         column.nullable = true;
-        return Take(column, Cast(Value(row), column.type), true);
+        return Take(column, As(row, column.type), true);
       }
       case Contract::kFreeze:
         differences_.push_back("column '" + row.name + "' is new");

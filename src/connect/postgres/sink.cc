@@ -167,8 +167,10 @@ class PostgresSink final : public Sink {
     StageTable stage(table_, plan_, config_.key, extras);
     bool direct = Direct();
     if (!direct) TRY(connection_->Run(stage.Create(), stop));
-    Sql select{"SELECT " + Projection(extras) + " FROM " + taken.relation + " AS r" + taken.where};
-    TRY(Copy(session, select, direct ? table_.name.Quoted() : stage.name(), stage.ColumnList(),
+    Sql fitted = rows;
+    if (taken.copied || !extras.empty() || !AreTheTables(schema_.columns))
+      fitted = {"SELECT " + Projection(extras) + " FROM " + taken.relation + " AS r" + taken.where};
+    TRY(Copy(session, fitted, direct ? table_.name.Quoted() : stage.name(), stage.ColumnList(),
              extras, count, stop));
     if (!direct) TRY(Apply(stage, stop));
     TRY(Failpoint("postgres.write.after"));
@@ -206,6 +208,13 @@ class PostgresSink final : public Sink {
     if (unchanged_) extras.push_back(kUnchanged);
     extras.push_back(kRowNumber);
     return extras;
+  }
+
+  // Each of the rows' columns goes as it is, in the same order: nothing has to be computed.
+  bool AreTheTables(const std::vector<Column>& columns) const {
+    return std::ranges::equal(
+        columns, plan_.columns, {}, [](const Column& column) { return "r." + SqlName(column.name); },
+        &WrittenColumn::expression);
   }
 
   std::string Projection(const std::vector<std::string>& extras) const {

@@ -64,6 +64,26 @@ bool IsSame(const ArrowSchema& a, const ArrowSchema& b) {
   return true;
 }
 
+// Whether the engine would give such a column the same layout again.
+bool IsAsTheEngineGives(const ArrowSchema& column) {
+  static constexpr std::string_view kSame[] = {"b", "c", "s",   "i",   "l",  "f",  "g",
+                                               "u", "z", "tdD", "ttu", "+s", "+l", "+m"};
+  std::string_view format = View(column.format);
+  bool same = std::ranges::find(kSame, format) != std::end(kSame) || format.starts_with("tsu:");
+  if (!same || column.metadata != nullptr || column.dictionary != nullptr) return false;
+  return std::all_of(column.children, column.children + column.n_children,
+                     [](const ArrowSchema* child) { return IsAsTheEngineGives(*child); });
+}
+
+class UnchangedReader final : public RowReader {
+ public:
+  explicit UnchangedReader(std::shared_ptr<BoundRows::Entry> entry) : entry_(std::move(entry)) {}
+  Result<std::optional<Rows>> Next(std::stop_token) override { return entry_->Next(); }
+
+ private:
+  const std::shared_ptr<BoundRows::Entry> entry_;
+};
+
 // Some of the rows, without copying them; they stay alive until it is released.
 struct Slice {
   Rows rows;
@@ -286,6 +306,14 @@ bool BoundRows::Renew(int64_t id, int64_t newer) {
 void BoundRows::Remove(int64_t id) {
   std::lock_guard lock(mutex_);
   entries_.erase(id);
+}
+
+std::unique_ptr<RowReader> BoundRows::Unchanged(int64_t id) {
+  std::shared_ptr<Entry> entry = Find(id);
+  if (entry == nullptr || !IsAsTheEngineGives(*entry->schema.get())) return nullptr;
+  std::lock_guard lock(entry->mutex);
+  if (std::exchange(entry->taken, true)) return nullptr;
+  return std::make_unique<UnchangedReader>(entry);
 }
 
 std::shared_ptr<BoundRows::Entry> BoundRows::Find(int64_t id) {

@@ -34,6 +34,9 @@ class BoundRows {
   // is gone. False, and nothing is done, when they have other columns.
   bool Renew(int64_t id, int64_t newer);
   void Remove(int64_t id);
+  // All rows of `id` as they are: what the engine would give for SELECT *, without its copies.
+  // Null when it would give them otherwise, or they were read.
+  std::unique_ptr<RowReader> Unchanged(int64_t id);
   // Why reading `id` failed, in the reader's own words; ok when it did not.
   Status Failure(int64_t id);
 

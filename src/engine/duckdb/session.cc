@@ -270,8 +270,17 @@ Result<bool> DuckSession::FindRowByRow(const std::string& text) {
   return !plan->empty() && plan->front().size() == 2 && IsChain(plan->front()[1].value_or(""));
 }
 
+std::unique_ptr<RowReader> DuckSession::Unchanged(std::string_view text) {
+  for (const auto& [name, relation] : relations_) {
+    if (relation.bound != 0 && ToLower(text) == ToLower("SELECT * FROM " + SqlName(name)))
+      return instance_->bound_rows().Unchanged(relation.bound);
+  }
+  return nullptr;
+}
+
 Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_token stop) {
   std::string text = TRY(InLakeTypes(sql));
+  if (std::unique_ptr<RowReader> unchanged = Unchanged(text)) return unchanged;
   // A connection of its own: the session stays usable while the rows are read.
   std::unique_ptr<Connection> connection = std::move(*spare_);
   if (connection == nullptr) connection = TRY(instance_->Connect(database_));

@@ -71,6 +71,8 @@ class DuckSession : public Session {
   Result<bool> FindRowByRow(const std::string& text);
   // kInvalid unless `sql` is one SELECT that binds.
   Result<Statement> Check(const Sql& sql);
+  // The rows of a statement that only hands on what is bound; null: the engine has to run it.
+  std::unique_ptr<RowReader> Unchanged(std::string_view text);
   // …with casts for the columns whose types the lake does not have.
   Result<std::string> InLakeTypes(const Sql& sql);
   Status FixFunctions();  // now() and its like are what FixTime says, from then on

@@ -39,6 +39,15 @@ class Relay : public RowReader {
   Status at_end_;
 };
 
+class Single : public RowReader {
+ public:
+  explicit Single(Rows rows) : rows_(std::move(rows)) {}
+  Result<std::optional<Rows>> Next(std::stop_token) override { return std::exchange(rows_, {}); }
+
+ private:
+  std::optional<Rows> rows_;
+};
+
 TEST_F(EngineTest, SessionsHaveTheirOwnNames) {
   std::unique_ptr<Session> other = Open();
   ASSERT_TRUE(session_->Define("bronze.flights", {"SELECT 1 AS version"}).ok());
@@ -172,6 +181,31 @@ TEST_F(EngineTest, BoundRowsComeBackTheSame) {
   EXPECT_EQ(again.code(), Code::kInvalid);
   EXPECT_NE(again.status().message().find("read once"), std::string::npos)
       << again.status().ToString();
+}
+
+TEST_F(EngineTest, RowsThatOnlyPassThroughAreNotCopied) {
+  std::unique_ptr<Session> other = Open();
+  auto is_handed_on = [&](const std::string& values, const std::string& through) {
+    auto reader = *other->Query({"SELECT " + values + " AS v FROM range(100)"}, {});
+    millrace::Rows rows = **reader->Next({});
+    EXPECT_TRUE(session_->Bind("input", std::make_unique<Single>(rows), {}).ok());
+    std::unique_ptr<RowReader> query = *session_->Query({through}, {});
+    std::optional<millrace::Rows> there = *query->Next({});
+    EXPECT_TRUE(there && there->count() == 100 && !query->Next({})->has_value()) << values;
+    // The engine's own layout, whoever gave it.
+    EXPECT_STREQ(there->schema()->children[0]->format, rows.schema()->children[0]->format);
+    EXPECT_EQ(session_->Query({through}, {}).code(), Code::kInvalid) << "read twice";
+    return there->array() == rows.array();
+  };
+  const std::string all = "SELECT * FROM \"input\"";
+  for (const char* values :
+       {"range", "range::TINYINT", "range::DOUBLE", "range > 5", "'t' || range", "DATE '2020-01-01'",
+        "TIMESTAMP '2020-01-01'", "TIMESTAMPTZ '2020-01-01 00:00:00Z'", "[range, NULL]",
+        "{'a': [range]}", "MAP {'k': range}"}) {
+    EXPECT_TRUE(is_handed_on(values, all)) << values;
+    EXPECT_FALSE(is_handed_on(values, all + " WHERE v IS NOT NULL")) << values;
+  }
+  EXPECT_FALSE(is_handed_on("range::DECIMAL(9, 2)", all));
 }
 
 TEST_F(EngineTest, AReadersErrorKeepsItsCode) {
