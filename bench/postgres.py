@@ -4,9 +4,8 @@
 usage: bench/postgres.py [--millrace PROGRAM] [--rows N] [--rounds N]
 
 Out: `millrace run` of a table of N rows (eight columns) into a Delta table, beside `COPY … (FORMAT binary)` by psql
-into /dev/null. In: a Parquet file into a
-table, beside psql's \\copy of the same rows as CSV and as binary. Rounds alternate; each line has the median, and the
-share is floor / ours. The server runs on the same machine.
+into /dev/null. In: a Parquet file into a table, beside psql's \\copy of the same rows as CSV and as binary. Rounds
+alternate; each line has the median, and the share is floor / ours. The server runs on the same machine.
 """
 import argparse
 import os

@@ -7,7 +7,8 @@
 json, avro   records of about 300 bytes in four partitions into a Delta table, once as a run that takes what is there and
              ends, once as a stream (until its last record is committed). Floor: librdkafka alone, which reads them and
              does nothing with them. Peers for JSON: Spark Structured Streaming into Delta, Bento into a file; one round.
-postgres     the same records into a table, beside psql's \\copy of the same rows.
+postgres     the same records into a table, beside psql's \\copy of the same rows from a file: as text, which is COPY's default,
+             and as binary, which costs its client nothing.
 cassandra    users into a table, beside the bare driver, which writes the same rows from memory.
 latency      10,000 records a second: from when a record is handed to its producer until it can be read at the target. The
              first forty seconds do not count: the servers' virtual machines compile what they run. Floor: librdkafka
@@ -266,10 +267,10 @@ class Bench:
                 return work
 
             ours(0)
-            for form in ("binary", "csv"):
+            for form in ("binary", "text"):
                 Ended([*psql, f"\\copy users to '{self.folder}/users.{form}' (format {form})"], env=environment)
             self.measure(f"{records / 1e6:g} M records of JSON → PostgreSQL", records, [
-                Program("psql \\copy of binary", copy("binary")), Program("psql \\copy of CSV", copy("csv")),
+                Program("psql \\copy of binary", copy("binary")), Program("psql \\copy of text", copy("text")),
                 Program("millrace run", ours)], "psql \\copy of binary")
 
     def cassandra(self):
