@@ -86,11 +86,12 @@ def measure(server, folder, millrace, options):
         "millrace run, to a Delta table": lambda: by_us("out.yml")})
 
     by_us("out.yml")
-    parquet = [str(path) for path in (folder / "lake" / "bronze" / "big").glob("*.parquet")]
+    there = subprocess.run([millrace, "query", "SELECT count(*) FROM bronze.big", "--format", "csv"], cwd=folder, check=True,
+                           stdout=subprocess.PIPE, text=True).stdout.split()[-1]
+    if int(there) != options.rows:
+        raise RuntimeError(f"the lake has {there} rows")
     subprocess.run([millrace, "query", "SELECT * FROM bronze.big", "--format", "parquet"], cwd=folder, check=True,
                    stdout=open(folder / "big.parquet", "wb"))
-    if not parquet:
-        raise RuntimeError("the lake has no file")
     with open(folder / "big.csv", "wb") as out:
         by_psql("COPY big TO STDOUT (FORMAT csv)", out)
     with open(folder / "big.bin", "wb") as out:
