@@ -212,9 +212,8 @@ class PostgresSink final : public Sink {
 
   // Each of the rows' columns goes as it is, in the same order: nothing has to be computed.
   bool AreTheTables(const std::vector<Column>& columns) const {
-    return std::ranges::equal(
-        columns, plan_.columns, {}, [](const Column& column) { return "r." + SqlName(column.name); },
-        &WrittenColumn::expression);
+    auto as_it_is = [](const Column& column) { return "r." + SqlName(column.name); };
+    return std::ranges::equal(columns, plan_.columns, {}, as_it_is, &WrittenColumn::expression);
   }
 
   std::string Projection(const std::vector<std::string>& extras) const {

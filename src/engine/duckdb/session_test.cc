@@ -199,9 +199,9 @@ TEST_F(EngineTest, RowsThatOnlyPassThroughAreNotCopied) {
   };
   const std::string all = "SELECT * FROM \"input\"";
   for (const char* values :
-       {"range", "range::TINYINT", "range::DOUBLE", "range > 5", "'t' || range", "DATE '2020-01-01'",
-        "TIMESTAMP '2020-01-01'", "TIMESTAMPTZ '2020-01-01 00:00:00Z'", "[range, NULL]",
-        "{'a': [range]}", "MAP {'k': range}"}) {
+       {"range", "range::TINYINT", "range::DOUBLE", "range > 5", "'t' || range",
+        "DATE '2020-01-01'", "TIMESTAMP '2020-01-01'", "TIMESTAMPTZ '2020-01-01 00:00:00Z'",
+        "[range, NULL]", "{'a': [range]}", "MAP {'k': range}"}) {
     EXPECT_TRUE(is_handed_on(values, all)) << values;
     EXPECT_FALSE(is_handed_on(values, all + " WHERE v IS NOT NULL")) << values;
   }
