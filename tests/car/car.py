@@ -99,14 +99,10 @@ def test_vectors():
         run("verify", *[f"{folder}/x.{i + 1}.car" for i in range(count)])
         # One archive has the same root.
         assert run("pack", source, "--no-wrap").splitlines()[0] == wanted["root"], name
-
-
-def test_big_vector():
-    if not options.big:
-        return
-    write_pattern(f"{scratch}/big/1025MiB.bin", 1025 * MIB)
-    assert run("pack", f"{scratch}/big/1025MiB.bin", "--no-wrap").splitlines()[0] == VECTORS["root"]["1025MiB.bin"]
-    shutil.rmtree(f"{scratch}/big")
+    if options.big:
+        write_pattern(f"{scratch}/big/1025MiB.bin", 1025 * MIB)
+        assert run("pack", f"{scratch}/big/1025MiB.bin", "--no-wrap").splitlines()[0] == VECTORS["root"]["1025MiB.bin"]
+        shutil.rmtree(f"{scratch}/big")
 
 
 def test_wrapping():
