@@ -53,6 +53,22 @@ TEST_F(Protocol, ReadsOnlyWhatIsNewAndSkipsWhenNothingIs) {
   EXPECT_TRUE(last.finished);
 }
 
+TEST_F(Protocol, WhatIsNotRowByRowSeesEveryBatchOnceAndEachRowAsOftenAsItIsNamed) {
+  Pipeline(R"(
+  - name: load
+    from: {numbers: {}}
+    sql: SELECT a.n * 100 + sum(b.n) AS n FROM input AS a, input AS b GROUP BY a.n
+    to: {table: {name: silver.t, mode: append}}
+)");
+  Runner::Outcome first = Run();
+  EXPECT_EQ(first.state, RunState::kSucceeded) << first.status.ToString();
+  EXPECT_EQ(Column("silver.t"), "106 206 306");
+  EXPECT_EQ(Task(first.run, "p/load").rows_in, 3);
+  world.upto = 5;
+  Run();
+  EXPECT_EQ(Column("silver.t"), "106 206 306 409 509");
+}
+
 TEST_F(Protocol, ARunAfterAHalfCommitCompletesItFirst) {
   Pipeline(kTwo);
   world.refuses = true;

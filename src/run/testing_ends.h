@@ -35,7 +35,7 @@ struct NumbersConfig {
   bool incremental = true;
 };
 
-// Numbers 1 to wherever the world is; a position is the last number.
+// Numbers 1 to wherever the world is, each in a batch of its own; a position is the last number.
 class Numbers final : public Source {
  public:
   Status Probe(std::stop_token) override { return Status::Ok(); }
@@ -46,17 +46,18 @@ class Numbers final : public Source {
     if (world.away > 0 && world.away-- > 0) return {Code::kUnavailable, "the numbers are away"};
     begin_ = range.begin ? std::stoll(range.begin->token) : 0;
     end_ = range.end ? std::stoll(range.end->token) : world.upto.load();
+    next_ = begin_ + 1;
     if (begin_ < world.gone_before && end_ < world.upto) return Invalid("old numbers are gone");
     while (world.hangs && !stop.stop_requested())
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return stop.stop_requested() ? Canceled() : Status::Ok();
   }
   Result<std::optional<Batch>> Read(std::stop_token) override {
-    if (read_) return std::optional<Batch>();
+    if (read_ && next_ > end_) return std::optional<Batch>();
     read_ = true;
     Schema schema{.columns = {{.name = "n", .type = {.kind = TypeKind::kBigInt}}}};
     auto builder = TRY(RowsBuilder::Make(schema));
-    for (int64_t n = begin_ + 1; n <= end_; ++n) builder->Int(n);
+    if (next_ <= end_) builder->Int(next_++);
     auto reader = TRY(builder->Finish());
     std::optional<Rows> rows = TRY(reader->Next({}));
     return std::optional(Batch{*rows, {std::to_string(end_)}});
@@ -66,7 +67,7 @@ class Numbers final : public Source {
   }
 
  private:
-  int64_t begin_ = 0, end_ = 0;
+  int64_t begin_ = 0, end_ = 0, next_ = 1;
   bool read_ = false;
 };
 

@@ -73,11 +73,8 @@ Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
   const std::string& name = input.input->name;
   if (std::optional<Sql> scan = TRY(input.source->NativeScan(*session_)))
     return session_->Define(name, *scan);
-  auto bind = [&](std::string_view as) {
-    return session_->Bind(as, std::make_unique<CountingReader>(*input.source, counts), stop);
-  };
-  if (inputs.size() == 1 && pins.empty() && SomebodyReads() && reads_once_.value_or(true)) {
-    TRY(bind(name));
+  TRY(session_->Bind(name, std::make_unique<CountingReader>(*input.source, counts), stop));
+  if (inputs.size() == 1 && pins.empty() && SomebodyReads()) {
     if (!reads_once_) {
       Result<bool> row_by_row = IsRowByRow(*session_, TaskSql());
       reads_once_ = row_by_row.ok() && *row_by_row;
@@ -85,10 +82,9 @@ Status Walk::BindInput(WalkInput& input, std::stop_token stop) {
     if (*reads_once_) return Status::Ok();
   }
   // A statement may read its input twice; a source is read once.
-  std::string once = "millrace_once_" + name;
-  TRY(bind(once));
-  TRY(session_->Materialize(name, {"SELECT * FROM " + SqlName(once)}, stop));
-  return session_->Drop(once);
+  std::string kept = "millrace_kept_" + name;
+  TRY(session_->Materialize(kept, {"SELECT * FROM " + SqlName(name)}, stop));
+  return session_->Define(name, {"SELECT * FROM " + SqlName(kept)});
 }
 
 bool Walk::SomebodyReads() const {
