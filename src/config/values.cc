@@ -54,6 +54,7 @@ class Expander {
   size_t Close(size_t open, size_t end) const;
   void ExpandLiteral(size_t begin, size_t end);
   void Reference(size_t at, size_t close);
+  bool Default(size_t at, size_t begin, size_t end);
   bool Variable(size_t at, std::string_view name);
   bool SecretValue(size_t at, std::string_view name);
   void Undefined(size_t at, std::string_view name);
@@ -63,8 +64,8 @@ class Expander {
   const Values& values_;
   Diagnostics& diagnostics_;
   Expanded out_;
-  static constexpr int kMostFaults = 20;
-  int faults_ = 0;
+  static constexpr int kMostFaults = 20, kMostNested = 8;
+  int faults_ = 0, depth_ = 0;
 };
 
 // The '}' of the "${" at `open`, before `end`; braces in a default come in pairs. npos: there is
@@ -135,15 +136,29 @@ void Expander::Reference(size_t at, size_t close) {
     done = SecretValue(at, inside.substr(colon + 1));
   } else if (!IsDottedName(name, ".")) {
     Fault(at, "'" + std::string(name) + "' is not a name for ${…}", "write $${ for the text ${");
-  } else if (colon != inside.npos && inside.find("${", colon) != inside.npos) {
-    Fault(at, "a ${…} within a ${…}", "a default is plain text");
   } else if (colon != inside.npos && !values_.variables.contains(std::string(name))) {
-    Replace(at, inside.substr(colon + 1));
-    done = true;
+    done = Default(at, at + 2 + colon + 1, close);
   } else {
     done = Variable(at, name);
   }
   if (!done) Replace(at, text_.substr(at, close + 1 - at));
+}
+
+// Another name may be the default: ${APP_NAME:${NAME:none}}.
+bool Expander::Default(size_t at, size_t begin, size_t end) {
+  std::string_view text = text_.substr(begin, end - begin);
+  if (text.find("${") == text.npos) {
+    Replace(at, text);
+    return true;
+  }
+  if (depth_ == kMostNested) {
+    Fault(at, "more than " + std::to_string(kMostNested) + " ${…} in each other", "");
+    return false;
+  }
+  ++depth_;
+  ExpandLiteral(begin, end);
+  --depth_;
+  return true;
 }
 
 bool Expander::Variable(size_t at, std::string_view name) {

@@ -27,6 +27,8 @@ TEST(Values, Replace) {
       {"${EMPTY:x}", ""},
       {"${NONE:}", ""},
       {"${NONE:a b:c}", "a b:c"},
+      {"${NONE:${LIMIT:x}}", "7"},
+      {"<${NONE:a${NIL:b}-${HOME}}>", "<ab-/root>"},
       {"${NONE:{\"a\": {}}}", "{\"a\": {}}"},
       {"${params.year}-${matrix.table}", "2013-flights"},
       {"${params.none:5}", "5"},
@@ -70,7 +72,11 @@ TEST(Values, TellWhatIsUndefinedAndWhere) {
       {"a: ${}", "1:4: '' is not a name for ${…}; write $${ for the text ${"},
       {"a: ${1x}", "1:4: '1x' is not a name for ${…}; write $${ for the text ${"},
       {"a: x${HOME", "1:5: '${' is never closed; write ${NAME}, or $${ for the text"},
-      {"a: ${NONE:${HOME}}", "1:4: a ${…} within a ${…}; a default is plain text"},
+      {"a: ${A1:${B1}}",
+       "1:9: undefined variable 'B1'; set it in the environment or .env, or give a default: "
+       "${B1:default}"},
+      {"a: ${A:${A:${A:${A:${A:${A:${A:${A:${A:${A:x}}}}}}}}}}",
+       "1:36: more than 8 ${…} in each other"},
       {"a: [ '${A1}', \"${B1}\"]",
        "1:7: undefined variable 'A1'; set it in the environment or .env, or give a default: "
        "${A1:default}\n"

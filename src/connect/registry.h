@@ -30,6 +30,10 @@ struct ConnectContext {
   std::function<void(const std::string&)> log = {};  // a line of the task's log; any thread
   bool log_requests = false;  // each request is told, too
   bool planning = false;      // `plan`: what has a price is not done
+  // How far long work is: "uploading", bytes done, bytes in all (-1: unknown); any thread.
+  std::function<void(const std::string&, int64_t, int64_t)> progress = {};
+  std::function<void(const std::string&)> warn = {};  // what the user should see; any thread
+  bool repeating = false;  // a run is repeated, apart: nothing leaves this machine
 };
 
 // What the pipeline must know of a configured source or sink before it is made.
@@ -38,6 +42,7 @@ struct SourceTraits {
   std::optional<bool> incremental;  // as configured; absent: the pipeline decides by the targets
   bool can_be_incremental = false;
   std::vector<std::string> needs = {};  // lake tables that tell what is to be read
+  bool empties = false;  // what was committed is removed: nothing there is no news
   Micros pause{0};  // from one look for news to the next, where a continuous task leaves it open
 };
 struct ColumnUse {

@@ -11,6 +11,7 @@
 #include "data/rows.h"
 #include "data/schema.h"
 #include "engine/engine.h"
+#include "store/store.h"
 
 namespace millrace {
 
@@ -71,6 +72,12 @@ class Sink {
   virtual Result<WriteCount> WriteFrom(Session& session, const Sql& rows, std::stop_token stop);
   // Makes what was written visible. Twice with one id counts once.
   virtual Status Commit(const CommitInfo& commit, std::stop_token stop) = 0;
+
+  // What that commit, which the sink has, left outside under a name of its own: without `run` and
+  // `task`.
+  virtual Result<std::vector<OutputRecord>> Outputs(const CommitId& /*commit*/) {
+    return std::vector<OutputRecord>();
+  }
 
   // For `plan` and lineage.
   virtual std::string Target() const = 0;  // "silver.flights", "out/report.csv"

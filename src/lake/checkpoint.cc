@@ -85,13 +85,13 @@ LogEntry ToEntry(const TableState& state, Time now) {
   // As long as other writers keep them by default; our vacuum looks into the entries themselves
   // too.
   int64_t expired = ToMillis(now) - std::chrono::milliseconds(std::chrono::days(7)).count();
-  for (const auto& [key, remove] : state.tombstones) {
-    if (remove.deleted.value_or(0) < expired) continue;
-    entry.removes.push_back(remove);
+  for (const auto& [key, file] : state.tombstones) {
+    if (file->action.deleted.value_or(0) < expired) continue;
+    entry.removes.push_back(file->action);
     entry.removes.back().data_change = false;
   }
-  for (const auto& [key, add] : state.files) {
-    entry.adds.push_back(add);
+  for (const auto& [key, file] : state.files) {
+    entry.adds.push_back(file->action);
     entry.adds.back().data_change = false;
   }
   return entry;

@@ -12,13 +12,18 @@ namespace millrace {
 
 namespace {
 
-// Files of one partition that become one file.
+// Files of one partition that become one file. The engine has all of them open at once.
 using Bin = std::vector<AddFile>;
+constexpr size_t kMostFilesOfBin = 1000;
+
+constexpr int64_t kSmallest = int64_t{1} << 20;  // bytes; below it rewriting costs next to nothing
 
 // Small files, in order of their size, until a bin is full. A file that has nearly the size stays.
-std::vector<Bin> PackBins(const TableState& state, int64_t target_size) {
+std::vector<Bin> PackBins(const TableState& state, const CompactOptions& options) {
+  const int64_t target_size = options.target_size;
   std::map<PartitionValues, std::vector<AddFile>> partitions;
-  for (const auto& [key, add] : state.files) {
+  for (const auto& [key, file] : state.files) {
+    const AddFile& add = file->action;
     if (add.size < target_size - target_size / 4) partitions[add.partition].push_back(add);
   }
   std::vector<Bin> bins;
@@ -27,7 +32,9 @@ std::vector<Bin> PackBins(const TableState& state, int64_t target_size) {
     Bin bin;
     int64_t size = 0;
     for (AddFile& file : files) {
-      if (!bin.empty() && size + file.size > target_size) {
+      bool full = size + file.size > target_size || bin.size() == kMostFilesOfBin ||
+                  (options.in_steps && file.size > std::max(size, kSmallest));
+      if (!bin.empty() && full) {
         bins.push_back(std::exchange(bin, {}));
         size = 0;
       }
@@ -56,11 +63,12 @@ Status CompactBin(TableLog& log, Session& session, const TableState& state, cons
   return Status::Ok();
 }
 
-Result<int64_t> CompactOnce(TableLog& log, Session& session, int64_t target_size, Time now,
-                            std::stop_token stop) {
+Result<int64_t> CompactOnce(TableLog& log, Session& session, const CompactOptions& compaction,
+                            Time now, std::stop_token stop) {
+  const int64_t target_size = compaction.target_size;
   TableStatePtr before = TRY(log.Latest());
   TRY(CheckWritable(*before, WriteKind::kRewrite).In(log.label()));
-  std::vector<Bin> bins = PackBins(*before, target_size);
+  std::vector<Bin> bins = PackBins(*before, compaction);
   if (bins.empty()) return before->version;
   auto lock = TRY(log.LockForWriting(stop));
   FileSwap done{.operation = "OPTIMIZE",
@@ -80,10 +88,11 @@ Result<int64_t> CompactOnce(TableLog& log, Session& session, int64_t target_size
 
 }  // namespace
 
-Result<int64_t> CompactTable(TableLog& log, Session& session, int64_t target_size, Time now,
-                             std::stop_token stop) {
-  if (target_size <= 0) return Invalid("the target size of a compaction must be above zero");
-  return WhileOthersWrite([&] { return CompactOnce(log, session, target_size, now, stop); });
+Result<int64_t> CompactTable(TableLog& log, Session& session, const CompactOptions& options,
+                             Time now, std::stop_token stop) {
+  if (options.target_size <= 0)
+    return Invalid("the target size of a compaction must be above zero");
+  return WhileOthersWrite([&] { return CompactOnce(log, session, options, now, stop); });
 }
 
 }  // namespace millrace

@@ -121,6 +121,13 @@ struct VacuumResult {
   std::vector<std::string> paths;
 };
 
+struct CompactOptions {
+  int64_t target_size = int64_t{256} << 20;  // bytes of a file
+  // For who comes again and again: a file is only rewritten with as much as it has itself, so that
+  // a row is rewritten a few times in all, and a few files of each size stay.
+  bool in_steps = false;
+};
+
 class Table {
  public:
   virtual ~Table() = default;
@@ -139,7 +146,7 @@ class Table {
   virtual Result<Sql> ScanChanges(Session& session, int64_t after, int64_t upto) = 0;
   virtual Result<std::unique_ptr<TableWrite>> Write(const WriteOptions& options) = 0;
   virtual Result<int64_t> Restore(const AsOf& as_of, Time now) = 0;  // the new version
-  virtual Result<int64_t> Compact(Session& session, int64_t target_size, Time now,
+  virtual Result<int64_t> Compact(Session& session, const CompactOptions& options, Time now,
                                   std::stop_token stop) = 0;
   // Removes the rows whose `column`, a time, lies before `before`; how many. Earlier versions keep
   // them until a vacuum.

@@ -13,8 +13,8 @@
 namespace millrace {
 
 Result<int64_t> RestoreTable(TableLog& log, const AsOf& as_of, Time now);
-Result<int64_t> CompactTable(TableLog& log, Session& session, int64_t target_size, Time now,
-                             std::stop_token stop);
+Result<int64_t> CompactTable(TableLog& log, Session& session, const CompactOptions& options,
+                             Time now, std::stop_token stop);
 // How many rows went.
 Result<int64_t> DeleteOlderRows(TableLog& log, Session& session, const std::string& column,
                                 Time before, Time now, std::stop_token stop);

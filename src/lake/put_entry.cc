@@ -11,7 +11,8 @@ namespace millrace {
 namespace {
 
 constexpr int kMaxTries = 100;
-constexpr int64_t kEntriesPerCheckpoint = 10;
+// A checkpoint costs as much as the table has files: then it comes later.
+constexpr int64_t kEntriesPerCheckpoint = 10, kFilesPerEntry = 50;
 
 // Writers that collided once must not meet again: each waits a random while, longer from try to
 // try.
@@ -22,7 +23,8 @@ Micros WaitAfter(int tries) {
 }
 
 bool CheckpointIsDue(const TableState& state) {
-  int64_t interval = kEntriesPerCheckpoint;
+  auto files = static_cast<int64_t>(state.files.size() + state.tombstones.size());
+  int64_t interval = std::max(kEntriesPerCheckpoint, files / kFilesPerEntry);
   auto set = state.metadata.configuration.find("delta.checkpointInterval");
   if (set != state.metadata.configuration.end()) {
     interval = std::strtoll(set->second.c_str(), nullptr, 10);

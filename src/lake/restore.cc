@@ -27,12 +27,12 @@ Status CheckFilesAreThere(TableLog& log, const TableState& target,
 
 LogEntry EntryToRestore(const TableState& target, const TableState& latest, int64_t now) {
   LogEntry entry;
-  for (const auto& [key, add] : latest.files) {
-    if (!target.files.contains(key)) entry.removes.push_back(RemovalOf(add, now, true));
+  for (const auto& [key, file] : latest.files) {
+    if (!target.files.contains(key)) entry.removes.push_back(RemovalOf(file->action, now, true));
   }
-  for (const auto& [key, add] : target.files) {
+  for (const auto& [key, file] : target.files) {
     if (latest.files.contains(key)) continue;
-    entry.adds.push_back(add);
+    entry.adds.push_back(file->action);
     entry.adds.back().data_change = true;
   }
   if (target.metadata != latest.metadata) entry.metadata = target.metadata;

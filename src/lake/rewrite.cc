@@ -21,9 +21,9 @@ class Rewrite {
   Rewrite(TableLog& log, const TableState& base, const RewriteRequest& request)
       : request_(request), base_(base), folder_{log.context().storage, log.folder()} {
     for (const std::string& name : request.incoming_columns) incoming_.insert(ToLower(name));
-    for (const auto& [key, add] : base.files) {
-      files_.push_back(ToDataFile(add));
-      adds_.push_back(&add);
+    for (const auto& [key, file] : base.files) {
+      files_.push_back(ToDataFile(file->action));
+      adds_.push_back(&file->action);
     }
   }
 

@@ -125,9 +125,9 @@ class DeltaTable final : public Table {
     return RestoreTable(log_, as_of, now);
   }
 
-  Result<int64_t> Compact(Session& session, int64_t target_size, Time now,
+  Result<int64_t> Compact(Session& session, const CompactOptions& options, Time now,
                           std::stop_token stop) override {
-    return CompactTable(log_, session, target_size, now, stop);
+    return CompactTable(log_, session, options, now, stop);
   }
 
   Result<int64_t> DeleteOlder(Session& session, const std::string& column, Time before, Time now,

@@ -55,8 +55,9 @@ bool HasColumnMapping(const Metadata& metadata) {
 }
 
 bool HasDeletionVectors(const TableState& state) {
-  return std::ranges::any_of(state.files,
-                             [](const auto& file) { return !file.second.deletion_vector.empty(); });
+  return std::ranges::any_of(state.files, [](const auto& file) {
+    return !file.second->action.deletion_vector.empty();
+  });
 }
 
 // Things in use that would be broken by a writer who does not see to them.

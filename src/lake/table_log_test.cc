@@ -43,6 +43,22 @@ class TableLogTest : public LakeTest {
   Lines before_;
 };
 
+// Its own time keeps it from a vacuum as long as a tombstone would.
+TEST(TableStateTest, AFileRemovedSoonLeavesNoTombstone) {
+  constexpr int64_t kMinute = 60'000;
+  TableState state;
+  ASSERT_TRUE(state.Apply({.adds = {{.path = "a", .modified = 0}, {.path = "b", .modified = 0}}})
+                  .ok());
+  ASSERT_TRUE(state.Apply({.removes = {{.path = "a", .deleted = kMinute},
+                                       {.path = "b", .deleted = 90 * kMinute},
+                                       {.path = "unknown", .deleted = kMinute}}})
+                  .ok());
+  EXPECT_EQ(state.files.size(), 0u);
+  EXPECT_FALSE(state.tombstones.contains("a"));
+  EXPECT_TRUE(state.tombstones.contains("b"));
+  EXPECT_TRUE(state.tombstones.contains("unknown"));
+}
+
 TEST_F(TableLogTest, ReadsAClassicCheckpoint) {
   EXPECT_EQ(RowsAnew(), before_);
   EXPECT_EQ(Rows("s.t", {.version = 10}).size(), 11u);

@@ -14,6 +14,20 @@ int64_t ToMillis(Time time) {
   return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
+namespace {
+
+// Who vacuums spares a file that is young, or that was removed lately. Of one that was removed soon
+// after it was written its own time says as much: a stream whose small files become large ones
+// minute by minute would gather tombstones without end.
+bool NeedsTombstone(const FileMap<AddFile>& files, const RemoveFile& remove,
+                    const std::string& key) {
+  constexpr int64_t kSoon = std::chrono::milliseconds(std::chrono::hours(1)).count();
+  const AddFile* add = files.Find(key);
+  return add == nullptr || !remove.deleted || *remove.deleted - add->modified > kSoon;
+}
+
+}  // namespace
+
 Status TableState::Apply(const LogEntry& entry) {
   if (entry.protocol) protocol = *entry.protocol;
   if (entry.metadata) {
@@ -22,13 +36,12 @@ Status TableState::Apply(const LogEntry& entry) {
   }
   for (const RemoveFile& remove : entry.removes) {
     std::string key = FileKey(remove.path, remove.deletion_vector);
-    files.erase(key);
-    tombstones[key] = remove;
+    if (NeedsTombstone(files, remove, key)) tombstones.Put(remove);
+    files.Erase(key);
   }
   for (const AddFile& add : entry.adds) {
-    std::string key = FileKey(add.path, add.deletion_vector);
-    tombstones.erase(key);
-    files[key] = add;
+    tombstones.Erase(FileKey(add.path, add.deletion_vector));
+    files.Put(add);
   }
   for (const TxnAction& txn : entry.txns) {
     AppTransaction& known = transactions[txn.application];
@@ -79,7 +92,7 @@ Snapshot TableState::ToSnapshot() const {
   snapshot.schema = schema;
   snapshot.partition_by = metadata.partition_by;
   snapshot.properties = metadata.configuration;
-  for (const auto& [key, add] : files) snapshot.files.push_back(ToDataFile(add));
+  for (const auto& [key, file] : files) snapshot.files.push_back(ToDataFile(file->action));
   std::ranges::sort(snapshot.files, {}, &DataFile::path);
   for (const auto& [application, txn] : transactions) {
     snapshot.transactions[application] = {txn.version, txn.position.value_or("")};

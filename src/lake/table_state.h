@@ -5,6 +5,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/status.h"
 #include "base/storage.h"
@@ -21,14 +23,47 @@ struct AppTransaction {
   std::optional<std::string> position;  // unknown where the entry itself was not read
 };
 
+// Actions by FileKey, in its order. Copies share what they hold: with each commit the state before
+// it is copied.
+template <class Action>
+class FileMap {
+ public:
+  struct Entry {
+    std::string key;
+    Action action;
+  };
+  using Entries = std::map<std::string_view, std::shared_ptr<const Entry>>;  // views of Entry::key
+
+  // Replaces the one that is there.
+  void Put(Action action) {
+    std::string key = FileKey(action.path, action.deletion_vector);
+    Erase(key);
+    auto entry = std::make_shared<const Entry>(Entry{std::move(key), std::move(action)});
+    entries_.emplace(entry->key, entry);
+  }
+  void Erase(std::string_view key) { entries_.erase(key); }
+  // nullptr: it is not there.
+  const Action* Find(std::string_view key) const {
+    auto found = entries_.find(key);
+    return found == entries_.end() ? nullptr : &found->second->action;
+  }
+  bool contains(std::string_view key) const { return entries_.contains(key); }
+  size_t size() const { return entries_.size(); }
+  typename Entries::const_iterator begin() const { return entries_.begin(); }
+  typename Entries::const_iterator end() const { return entries_.end(); }
+
+ private:
+  Entries entries_;
+};
+
 struct TableState {
   int64_t version = -1;  // -1: the table does not exist yet
   Time committed;
   Protocol protocol;
   Metadata metadata;
   Schema schema;                         // of metadata.schema_json
-  std::map<std::string, AddFile> files;  // by FileKey
-  std::map<std::string, RemoveFile> tombstones;
+  FileMap<AddFile> files;
+  FileMap<RemoveFile> tombstones;
   std::map<std::string, AppTransaction> transactions;
   std::map<std::string, std::string> domains;
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <thread>
 
 #include "lake/lake_testing.h"
@@ -190,7 +191,7 @@ TEST_F(LakeTest, ChangesAreAppendsOnly) {
   ASSERT_TRUE(Write("s.t", "SELECT 1 AS id").ok());
   ASSERT_TRUE(Write("s.t", "SELECT 2 AS id").ok());
   ASSERT_TRUE(Write("s.t", "SELECT 3 AS id, 'x' AS extra").ok());
-  ASSERT_EQ(*OpenTable("s.t")->Compact(*session_, 1 << 20, SystemClock().Now(), {}), 3);
+  ASSERT_EQ(*OpenTable("s.t")->Compact(*session_, {}, SystemClock().Now(), {}), 3);
   ASSERT_TRUE(Write("s.t", "SELECT 4 AS id, 'y' AS extra").ok());
   auto table = OpenTable("s.t");
   EXPECT_EQ(RowsOf(*table->ScanChanges(*session_, 0, 4)), (Lines{"2|NULL", "3|x", "4|y"}));
@@ -322,13 +323,33 @@ TEST_F(LakeTest, CompactsSmallFilesOfAPartition) {
                     .ok());
   }
   Lines before = Rows("s.t");
-  EXPECT_EQ(*OpenTable("s.t")->Compact(*session_, 1 << 20, SystemClock().Now(), {}), 6);
+  auto compact = [&](const CompactOptions& options) {
+    return OpenTable("s.t")->Compact(*session_, options, SystemClock().Now(), {});
+  };
+  EXPECT_EQ(*compact({.target_size = 1 << 20}), 6);
   EXPECT_EQ(OpenTable("s.t")->Load()->files.size(), 2u);
   EXPECT_EQ(Rows("s.t"), before);
-  EXPECT_EQ(*OpenTable("s.t")->Compact(*session_, 1 << 20, SystemClock().Now(), {}), 6)
-      << "nothing is left to do";
-  EXPECT_EQ(OpenTable("s.t")->Compact(*session_, 0, SystemClock().Now(), {}).code(),
-            Code::kInvalid);
+  EXPECT_EQ(*compact({.target_size = 1 << 20}), 6) << "nothing is left to do";
+  EXPECT_EQ(compact({.target_size = 0}).code(), Code::kInvalid);
+}
+
+TEST_F(LakeTest, InStepsALargeFileIsNotRewrittenForAFewSmallOnes) {
+  const std::string large = "SELECT i, md5(i::VARCHAR) AS h FROM range(100000) AS r(i)";
+  ASSERT_TRUE(Write("s.t", large).ok());
+  std::string path = OpenTable("s.t")->Load()->files.at(0).path;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Write("s.t", "SELECT 1::BIGINT AS i, 'x' AS h").ok());
+  auto compact = [&](bool in_steps) {
+    CompactOptions options{.in_steps = in_steps};
+    EXPECT_TRUE(OpenTable("s.t")->Compact(*session_, options, SystemClock().Now(), {}).ok());
+    std::vector<DataFile> files = OpenTable("s.t")->Load()->files;
+    bool kept = std::ranges::any_of(files, [&](const DataFile& file) { return file.path == path; });
+    return std::make_pair(files.size(), kept);
+  };
+  EXPECT_EQ(compact(/*in_steps=*/true), std::make_pair(size_t{2}, true));
+  ASSERT_TRUE(Write("s.t", large).ok());
+  EXPECT_EQ(compact(/*in_steps=*/true), std::make_pair(size_t{2}, false)) << "two of one size";
+  EXPECT_EQ(compact(/*in_steps=*/false), std::make_pair(size_t{1}, false));
+  EXPECT_EQ(OpenTable("s.t")->Load()->rows(), 200'005);
 }
 
 TEST_F(LakeTest, TwoMayBeginATableAtOnce) {

@@ -367,8 +367,8 @@ class DeltaWrite final : public TableWrite {
     entry.metadata = ChangedMetadata(latest, at);
     entry.txns.push_back({id.task, id.sequence, now});
     if (options_.mode == Mode::kReplace) {
-      for (const auto& [key, add] : latest.files)
-        entry.removes.push_back(RemovalOf(add, now, true));
+      for (const auto& [key, file] : latest.files)
+        entry.removes.push_back(RemovalOf(file->action, now, true));
     }
     for (const AddFile& add : rewritten_.removed)
       entry.removes.push_back(RemovalOf(add, now, true));

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "base/failpoint.h"
@@ -36,8 +37,9 @@ struct Names {
 };
 
 // Relative paths. The entries are asked one by one, newest first, rather than the tombstones alone:
-// checkpoints forget those.
-Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff) {
+// not all are kept. `unnamed_cutoff`: older files may go though no entry removed them.
+Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff,
+                         Time unnamed_cutoff) {
   Names names;
   const std::string uri = log.context().storage.Uri(log.folder()) + "/";
   auto local = [&](const std::string& url) {
@@ -45,8 +47,9 @@ Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff) {
     std::string path = DecodePath(url);
     return path.starts_with(uri) ? path.substr(uri.size()) : path;
   };
-  for (const auto& [key, add] : latest.files) names.needed.insert(local(add.path));
-  for (const auto& [key, remove] : latest.tombstones) {
+  for (const auto& [key, file] : latest.files) names.needed.insert(local(file->action.path));
+  for (const auto& [key, file] : latest.tombstones) {
+    const RemoveFile& remove = file->action;
     // Without a time it counts as old, as the protocol says.
     bool young = FromMillis(remove.deleted.value_or(0)) >= cutoff;
     (young ? names.needed : names.removed).insert(local(remove.path));
@@ -55,9 +58,12 @@ Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff) {
     Result<LogEntry> entry = log.ReadEntry(version);
     if (entry.code() == Code::kNotFound) break;
     LogEntry read = TRY(std::move(entry));
-    if (FromMillis(*read.note->timestamp) < cutoff) break;
+    Time at = FromMillis(*read.note->timestamp);
+    if (at < std::min(cutoff, unnamed_cutoff)) break;
     // What this version removed was there until then.
-    for (const RemoveFile& remove : read.removes) names.needed.insert(local(remove.path));
+    for (const RemoveFile& remove : read.removes)
+      (at < cutoff ? names.removed : names.needed).insert(local(remove.path));
+    if (at < cutoff) continue;
     for (const AddFile& add : read.adds) names.needed.insert(local(add.path));
   }
   return names;
@@ -79,7 +85,8 @@ Result<VacuumResult> VacuumTable(TableLog& log, Micros retention, bool dry_run, 
   Time unnamed_cutoff = lock ? cutoff : now - std::max<Micros>(retention, kLongestWrite);
   std::erase_if(files, [&](const FileInfo& file) { return file.modified > cutoff; });
   Names names;
-  if (!files.empty()) names = TRY(NamesSince(log, *TRY(log.Latest()), cutoff));
+  if (!files.empty())
+    names = TRY(NamesSince(log, *TRY(log.Latest()), cutoff, unnamed_cutoff));
   VacuumResult result;
   for (const FileInfo& file : files) {
     std::string path = file.path.substr(log.folder().size() + 1);

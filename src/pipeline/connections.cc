@@ -58,7 +58,31 @@ Connections::Connections(const YamlNode& node, const Registry& registry,
 
 std::optional<YamlNode> Connections::Apply(const Registry::Entry& entry, const YamlNode& config,
                                            Diagnostics& diagnostics) const {
-  const YamlNode* name = config.IsMap() && entry.connection ? config.Find("connection") : nullptr;
+  std::optional<YamlNode> whole = ApplyToGroups(entry, config, diagnostics);
+  bool has = whole && whole->IsMap() && entry.connection;
+  return has ? ApplyTo(entry.name, *whole, diagnostics) : whole;
+}
+
+// A group that is called like a kind of connection may name one.
+std::optional<YamlNode> Connections::ApplyToGroups(const Registry::Entry& entry,
+                                                   const YamlNode& config,
+                                                   Diagnostics& diagnostics) const {
+  if (!config.IsMap() || !entry.sink) return config;
+  YamlNode whole = config;
+  for (auto& [key, value] : whole.entries) {
+    const FieldInfo* field = entry.sink->Find(key.scalar);
+    bool group = field && field->group && field->group->Find("connection") && value.IsMap();
+    if (!group) continue;
+    std::optional<YamlNode> applied = ApplyTo(key.scalar, value, diagnostics);
+    if (!applied) return std::nullopt;
+    value = *std::move(applied);
+  }
+  return whole;
+}
+
+std::optional<YamlNode> Connections::ApplyTo(const std::string& kind, const YamlNode& config,
+                                             Diagnostics& diagnostics) const {
+  const YamlNode* name = config.Find("connection");
   if (name == nullptr || !name->IsScalar() || name->broken) return config;
   auto found = all_.find(name->scalar);
   if (found == all_.end()) {
@@ -66,16 +90,16 @@ std::optional<YamlNode> Connections::Apply(const Registry::Entry& entry, const Y
     for (const auto& [known, connection] : all_) names.push_back(known);
     std::string hint = SuggestName(name->scalar, names);
     if (hint.empty())
-      hint = "declare it in millrace.yml: `connections: {" + name->scalar + ": {" + entry.name +
+      hint = "declare it in millrace.yml: `connections: {" + name->scalar + ": {" + kind +
              ": {…}}}`";
     diagnostics.Error(name->place, "there is no connection '" + name->scalar + "'", hint);
     return std::nullopt;
   }
   const Connection& connection = found->second;
   if (connection.entry == nullptr) return std::nullopt;  // told where it is declared
-  if (connection.entry != &entry) {
+  if (connection.entry->name != kind) {
     diagnostics.Error(name->place, "connection '" + name->scalar + "' is of kind " +
-                                       connection.entry->name + ", not " + entry.name);
+                                       connection.entry->name + ", not " + kind);
     return std::nullopt;
   }
   return Overlay(connection.config, config);

@@ -31,6 +31,11 @@ class Connections {
   const std::map<std::string, Connection>& all() const { return all_; }
 
  private:
+  std::optional<YamlNode> ApplyToGroups(const Registry::Entry& entry, const YamlNode& config,
+                                        Diagnostics& diagnostics) const;
+  std::optional<YamlNode> ApplyTo(const std::string& kind, const YamlNode& config,
+                                  Diagnostics& diagnostics) const;
+
   std::map<std::string, Connection> all_;
 };
 

@@ -118,9 +118,14 @@ Json TestRows() {
 }
 
 Json Params() {
+  Json plain = {{"type", {"string", "number", "boolean", "null"}}};
+  Json file = {{"type", "object"},
+               {"properties", {{"file", plain}}},
+               {"required", {"file"}},
+               {"additionalProperties", false}};
   return {{"type", "object"},
           {"propertyNames", {{"pattern", kInputNamePattern}}},
-          {"additionalProperties", {{"type", {"string", "number", "boolean", "null"}}}}};
+          {"additionalProperties", AnyOf({plain, file})}};
 }
 
 Json TaskShape(const Registry& registry) {

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "base/text.h"
 #include "pipeline/fake_connectors.h"
 #include "pipeline/pipeline.h"
@@ -196,6 +198,22 @@ tasks:
   EXPECT_EQ(pipeline->tasks[0].sql, "SELECT 2013 AS y, 'EWR' AS p, 6 AS n");
   EXPECT_FALSE(Load(text, {{"place", "EWR"}, {"yaer", "2014"}}));
   EXPECT_EQ(told_, "pipeline.yml: there is no parameter 'yaer'; did you mean 'year'?");
+}
+
+TEST_F(LoadPipelineTest, APathThatIsGivenStartsWhereOneIs) {
+  const char* text = R"(name: p
+params: {in: {file: a.csv}, other: {file: }}
+tasks:
+  - {name: a, sql: "SELECT '${params.in}' AS i, '${params.other}' AS o", to: {table: x.a}}
+)";
+  EXPECT_FALSE(Load(text));
+  EXPECT_NE(told_.find("parameter 'other' has no value"), told_.npos) << told_;
+  auto pipeline = Load(text, {{"other", "b/../c.csv"}});
+  ASSERT_TRUE(pipeline) << told_;
+  std::string here = std::filesystem::current_path();
+  EXPECT_EQ(pipeline->tasks[0].sql, "SELECT 'a.csv' AS i, '" + here + "/c.csv' AS o");
+  EXPECT_FALSE(Load("name: p\nparams: {in: {path: a.csv}}\ntasks: []\n"));
+  EXPECT_NE(told_.find("must be a plain value"), told_.npos) << told_;
 }
 
 TEST_F(LoadPipelineTest, TheDefinitionIsWhatDecidesTheRows) {

@@ -19,6 +19,7 @@ struct ProjectConfig {
   LakeSettings lake;
   StoreSettings store;
   EngineSettings engine;
+  ManifestSettings manifests;
   int parallel = 0;
   YamlNode connections;
   std::map<std::string, std::string> vars;
@@ -59,8 +60,8 @@ Spec<LakeSettings> LakeSpec() {
              "Most disk, for each place on a server, that copies of files just written may take on "
              "this machine while the program runs: the tasks after read those.")
       .Field("compact_every", &LakeSettings::compact_every,
-             "While continuous tasks run: how often the tables they write are looked at. A hundred "
-             "files or more below 32 MB become large ones.",
+             "While continuous tasks run: how often the tables they write are looked at. Where one "
+             "has a hundred files or more below 32 MB, those of about one size become one.",
              {.example = "1h"})
       .Group("retention", &LakeSettings::retention, RetentionSpec(),
              "How long earlier versions, landed files and rejects are kept.")
@@ -88,6 +89,22 @@ Spec<EngineSettings> EngineSpec() {
              "Most that may be spilled; empty: 90 % of what is free there.", {.example = "20GB"});
 }
 
+Spec<ManifestSettings> ManifestSpec() {
+  return Spec<ManifestSettings>(
+             "manifests",
+             "A signed manifest of each run: what it read, did and wrote, with hashes. `millrace "
+             "verify` checks it, `millrace reproduce` runs it again.")
+      .Field("key", &ManifestSettings::key,
+             "The Ed25519 key that signs; without one no manifests are written. `millrace keygen` "
+             "prints one.",
+             {.example = "${secret:manifest_key}"})
+      .Field("folder", &ManifestSettings::folder,
+             "Gets RUN.json of each run. Relative to the project.")
+      .Short("key")
+      .Example("Signed by a key from .millrace/secrets.yml",
+               "manifests: {key: \"${secret:manifest_key}\", folder: manifests}");
+}
+
 Spec<ProjectConfig> MakeProjectSpec(bool with_environments) {
   Spec<ProjectConfig> spec(
       with_environments ? "project" : "environment",
@@ -98,6 +115,8 @@ Spec<ProjectConfig> MakeProjectSpec(bool with_environments) {
       .Group("store", &ProjectConfig::store, StoreSpec(),
              "Where runs, tasks and commits are recorded.")
       .Group("engine", &ProjectConfig::engine, EngineSpec(), "The embedded SQL engine.")
+      .Group("manifests", &ProjectConfig::manifests, ManifestSpec(),
+             "A signed manifest of each run.")
       .Field("parallel", &ProjectConfig::parallel, "Tasks that may run at once; 0: one a core.",
              {.min = 0, .max = 1024})
       .Field("connections", &ProjectConfig::connections,
@@ -245,6 +264,22 @@ void ReadSecrets(Project& project, Diagnostics& diagnostics) {
   }
 }
 
+// Other sections may name secrets that are not here.
+void LeaveTheLake(YamlNode& settings) {
+  if (!settings.IsMap()) return;
+  std::string connection;
+  const YamlNode* lake = settings.Find("lake");
+  if (const YamlNode* named = lake && lake->IsMap() ? lake->Find("connection") : nullptr)
+    connection = named->scalar;
+  std::erase_if(settings.entries,
+                [](const auto& each) { return each.first.scalar == "manifests"; });
+  for (auto& [name, section] : settings.entries) {
+    if (name.scalar != "connections" || !section.IsMap()) continue;
+    std::erase_if(section.entries,
+                  [&](const auto& each) { return each.first.scalar != connection; });
+  }
+}
+
 }  // namespace
 
 std::map<std::string, std::string> VariableLayers::Merged() const {
@@ -259,7 +294,7 @@ std::string Project::Absolute(std::string_view path) const {
 }
 
 Project LoadProject(const std::string& start, const std::string& environment,
-                    Diagnostics& diagnostics) {
+                    Diagnostics& diagnostics, ProjectPart part) {
   Project project;
   project.folder = FindProjectFolder(start).string();
   project.environment = environment;
@@ -282,6 +317,7 @@ Project LoadProject(const std::string& start, const std::string& environment,
   YamlNode settings = ChooseEnvironment(root, project.environment, project.file, diagnostics);
   project.values.variables = project.layers.Merged();
   if (settings.IsNull()) return project;
+  if (part == ProjectPart::kLake) LeaveTheLake(settings);
 
   // First the variables, which the rest may use.
   if (const YamlNode* vars = settings.Find("vars"); vars && vars->IsMap()) {
@@ -299,6 +335,7 @@ Project LoadProject(const std::string& start, const std::string& environment,
   if (const YamlNode* lake = replaced.Find("lake")) project.lake_config = *lake;
   project.store = config->store;
   project.engine = config->engine;
+  project.manifests = config->manifests;
   project.parallel = config->parallel;
   project.connections = config->connections;
   return project;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/secret.h"
 #include "base/status.h"
 #include "config/diagnostics.h"
 #include "config/spec.h"
@@ -29,11 +30,15 @@ struct LakeSettings {
   std::string connection;                     // for the places on a server
   bool create_buckets = false;
   Bytes copies{int64_t{1} << 30};  // of files just written, on this machine; each place on a server
-  Micros compact_every{std::chrono::minutes(10)};  // tables that continuous tasks write
+  Micros compact_every{std::chrono::minutes(1)};  // tables that continuous tasks write
   RetentionSettings retention;
 };
 struct StoreSettings {
   std::string path = ".millrace/millrace.db";
+};
+struct ManifestSettings {
+  std::string folder = ".millrace/manifests";
+  Secret key;  // empty: no manifests are written
 };
 struct EngineSettings {
   std::string memory_limit = "60%";  // of the machine's memory, or bytes: "512MB"
@@ -57,6 +62,7 @@ struct Project {
   LakeSettings lake;
   StoreSettings store;
   EngineSettings engine;
+  ManifestSettings manifests;
   int parallel = 0;       // tasks at once; 0: one a core
   YamlNode lake_config;   // `lake` as it is written, for the places of faults
   YamlNode connections;   // name → config; read by connectors
@@ -67,9 +73,11 @@ struct Project {
 };
 
 // Finds millrace.yml in `start` or a folder above it; without one the project is `start` itself.
-// `environment`: --env or MILLRACE_ENV.
+// `environment`: --env or MILLRACE_ENV. kLake: only what reaching the lake takes, so that who has
+// no secret of the others can look at it.
+enum class ProjectPart { kAll, kLake };
 Project LoadProject(const std::string& start, const std::string& environment,
-                    Diagnostics& diagnostics);
+                    Diagnostics& diagnostics, ProjectPart part = ProjectPart::kAll);
 // pipelines/*/pipeline.yml and pipeline.yml in the project folder, sorted.
 std::vector<std::string> FindPipelines(const Project& project);
 // A pipeline by path, folder or name. kNotFound names the ones there are.

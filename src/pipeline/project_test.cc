@@ -136,5 +136,21 @@ TEST_F(ProjectTest, SecretsStandInAPrivateDotEnvToo) {
   EXPECT_FALSE(project.values.variables.contains("MILLRACE_SECRET_CRM"));
 }
 
+TEST_F(ProjectTest, TheLakeAloneNeedsNoOtherSecrets) {
+  folder_.Write("millrace.yml",
+                "lake: {path: x, connection: store}\n"
+                "manifests: {key: \"${secret:signing}\"}\n"
+                "connections:\n"
+                "  store: {s3: {endpoint: e}}\n"
+                "  crm: {postgres: {password: \"${secret:crm}\"}}\n");
+  Load();
+  EXPECT_NE(told_.find("undefined secret 'signing'"), told_.npos) << told_;
+  Diagnostics diagnostics;
+  Project project = LoadProject(folder_.path(), "", diagnostics, ProjectPart::kLake);
+  EXPECT_EQ(diagnostics.ToString(), "");
+  EXPECT_EQ(project.lake.path, "x");
+  EXPECT_NE(project.connections.Find("store"), nullptr);
+}
+
 }  // namespace
 }  // namespace millrace

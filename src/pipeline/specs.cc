@@ -54,9 +54,9 @@ const Spec<PipelineConfig>& PipelineFileSpec() {
                  {.example = "Europe/Berlin"})
           .Field("params", &PipelineConfig::params,
                  "Parameters of a run and their defaults, read as `${params.NAME}` and set by "
-                 "`--param NAME=VALUE`. "
-                 "One without a default must be given.",
-                 {.example = "{year: 2013}"})
+                 "`--param NAME=VALUE`. One without a default must be given. `{file: PATH}`: its "
+                 "value is a path, which starts in the folder one is in where it is given.",
+                 {.example = "{year: 2013, input: {file: }}"})
           .Field("vars", &PipelineConfig::vars,
                  "Values for `${NAME}`; the environment and .env are stronger.",
                  {.example = "{REGION: eu}"})

@@ -352,13 +352,19 @@ std::map<std::string, std::string> ReadParams(const YamlNode& node,
                       "write `params: {year: 2013}`");
     return params;
   }
-  for (const auto& [name, value] : node.entries) {
+  for (const auto& [name, declared] : node.entries) {
     auto found = given.find(name.scalar);
+    // {file: …}: where it is given, from the folder one is in; its default from the pipeline's.
+    const YamlNode* file = declared.IsMap() && declared.entries.size() == 1
+                               ? declared.Find("file")
+                               : nullptr;
+    const YamlNode& value = file ? *file : declared;
     if (!IsInputName(name.scalar)) {
       diagnostics.Error(name.place, "'" + name.scalar + "' is not a name for a parameter",
                         "use letters, digits and _");
     } else if (found != given.end()) {
-      params[name.scalar] = found->second;
+      std::string& param = params[name.scalar] = found->second;
+      if (file && !param.empty()) param = std::filesystem::absolute(param).lexically_normal();
     } else if (value.IsScalar()) {
       params[name.scalar] = value.scalar;
     } else if (value.IsNull()) {
@@ -366,7 +372,8 @@ std::map<std::string, std::string> ReadParams(const YamlNode& node,
                         "give one with `--param " + name.scalar + "=…`, or a default here");
     } else {
       diagnostics.Error(value.place,
-                        "the default of parameter '" + name.scalar + "' must be a plain value");
+                        "the default of parameter '" + name.scalar + "' must be a plain value",
+                        "write `" + name.scalar + ": 2013`, or `{file: …}` where it is a path");
     }
   }
   return params;

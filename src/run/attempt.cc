@@ -106,6 +106,7 @@ Status Attempt::WalkOne(Walk& walk, const Interval& interval, std::stop_token st
   Status status = walk.OpenInputs(interval, stop);
   if (status.ok()) status = Advance(walk, interval, stop);
   counts_ = walk.Totals();
+  outputs_ = walk.left_outside;
   return status;
 }
 
@@ -259,6 +260,7 @@ Status Attempt::Replay(Walk& walk, const Interval& interval, std::stop_token sto
   TRY(std::move(opened));
   Status status = Advance(walk, interval, stop);
   counts_ = walk.Totals();
+  outputs_ = walk.left_outside;
   return status;
 }
 

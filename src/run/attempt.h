@@ -31,6 +31,7 @@ class Attempt {
   Result<Done> Stream(std::stop_token stop);
   Result<Done> RunItsCommand(int attempt, std::stop_token stop);
   const TaskRecord& counts() const { return counts_; }
+  const std::vector<OutputRecord>& outputs() const { return outputs_; }
 
  private:
   // The interval to walk now; nullopt: nothing is new. A walk that is null is begun.
@@ -50,6 +51,7 @@ class Attempt {
   TaskLog& log_;
   ProgressBoard::Line progress_;
   TaskRecord counts_;
+  std::vector<OutputRecord> outputs_;  // of the newest commit
   std::string reason_;      // of the first decision
   std::string warned_;      // last
   bool completed_ = false;  // what another run had planned

@@ -35,6 +35,9 @@ class FaultySink final : public Sink {
   Status Commit(const CommitInfo& commit, std::stop_token stop) override {
     return FaultyCall(room_, "Commit", [&] { return sink_->Commit(commit, stop); });
   }
+  Result<std::vector<OutputRecord>> Outputs(const CommitId& commit) override {
+    return sink_->Outputs(commit);
+  }
   std::string Target() const override { return sink_->Target(); }
   bool TakesRows() const override { return sink_->TakesRows(); }
 

@@ -56,6 +56,9 @@ class FaultyStore final : public Store {
   Status SetLineage(std::string_view pipeline, const std::vector<LineageRecord>& records) override {
     return FaultyCall("store", "SetLineage", [&] { return store_.SetLineage(pipeline, records); });
   }
+  Status AddOutputs(const std::vector<OutputRecord>& outputs) override {
+    return FaultyCall("store", "AddOutputs", [&] { return store_.AddOutputs(outputs); });
+  }
   Status AddFiles(const std::vector<FileRecord>& files) override {
     return FaultyCall("store", "AddFiles", [&] { return store_.AddFiles(files); });
   }
@@ -79,6 +82,9 @@ class FaultyStore final : public Store {
     return store_.Metrics(run);
   }
   Result<std::vector<LineageRecord>> Lineage() override { return store_.Lineage(); }
+  Result<std::vector<OutputRecord>> Outputs(const RunId& run) override {
+    return store_.Outputs(run);
+  }
   Result<std::vector<FileRecord>> Files(std::string_view task) override {
     return store_.Files(task);
   }

@@ -151,7 +151,7 @@ Result<CommitRecord> NextCommit(Walk& walk, const std::optional<CommitRecord>& l
                                 bool from_start, bool refresh, std::stop_token stop) {
   CommitRecord next{.id = {walk.task.key, last ? last->id.sequence + 1 : 1},
                     .run = walk.run.record.id,
-                    .now = walk.run.Now(),
+                    .now = walk.run.PresentOf(walk.task.key),
                     .definition = walk.task.definition,
                     .refresh = refresh};
   for (WalkInput& input : walk.inputs) {
@@ -170,6 +170,21 @@ Result<CommitRecord> NextCommit(Walk& walk, const std::optional<CommitRecord>& l
   if (last && last->end.contains(kRejectsInput))
     next.begin[kRejectsInput] = next.end[kRejectsInput] = last->end.at(kRejectsInput);
   return next;
+}
+
+// What is taken is removed, and nothing came since.
+bool NothingThere(const Walk& walk, const CommitRecord& next) {
+  return !walk.inputs.empty() && std::ranges::all_of(walk.inputs, [&](const WalkInput& input) {
+    return input.input->traits.empties && next.end.at(input.input->name).token.empty();
+  });
+}
+
+// What the inputs are told once more is what was committed: in a stream, an input that brings no
+// batch about may have news that nobody took.
+Decision Skip(std::string reason, const std::optional<CommitRecord>& last) {
+  Decision decision{.kind = Decision::Kind::kSkip, .reason = std::move(reason)};
+  if (last) decision.interval.commit = *last;
+  return decision;
 }
 
 }  // namespace
@@ -225,6 +240,8 @@ Result<Decision> Decide(Walk& walk, const Wishes& wishes, std::stop_token stop) 
   Decision decision{.kind = Decision::Kind::kRun, .reason = StandingReason(walk, last, wishes)};
   decision.interval.commit =
       TRY(NextCommit(walk, last, nothing_there || wishes.full_refresh, wishes.full_refresh, stop));
+  if (!wishes.force && !wishes.full_refresh && NothingThere(walk, decision.interval.commit))
+    return Skip("nothing is there", last);
   std::vector<std::string> changes;
   if (last) changes = Changes(walk, *last, decision.interval.commit);
   if (last && incremental && !same && !nothing_there) {
@@ -242,12 +259,12 @@ Result<Decision> Decide(Walk& walk, const Wishes& wishes, std::stop_token stop) 
     decision.reason = "its definition changed";
   else if (!changes.empty())
     decision.reason = Join(changes, ", ");
-  if (decision.reason.empty()) {
-    decision.kind = Decision::Kind::kSkip;
-    decision.reason =
-        same ? "nothing changed" : "no new rows, and its changed definition applies to these only";
-  }
-  return decision;
+  if (!decision.reason.empty()) return decision;
+  Decision skip = Skip(
+      same ? "nothing changed" : "no new rows, and its changed definition applies to these only",
+      last);
+  skip.warning = std::move(decision.warning);
+  return skip;
 }
 
 }  // namespace millrace

@@ -211,12 +211,16 @@ TEST_F(OnEngine, TheStoreIsTablesInSql) {
       store->AddFiles({{.task = "p/a", .input = "input", .path = "a.csv", .size = 4, .run = "r1"}})
           .ok());
   ASSERT_TRUE(store->AddMetric({"r1", "p/a", "seconds_reading", 0.5}).ok());
+  ASSERT_TRUE(store->AddOutputs({{.run = "r1", .task = "p/a", .sequence = 1, .kind = "root",
+                                  .cid = "bafy", .size = 7, .target = "archive"}})
+                  .ok());
   ASSERT_TRUE(store->SetLineage("p", {{"p", "p/a", "bronze.a", true}}).ok());
   ASSERT_TRUE(store->PlanCommit({.id = {"p/a", 1}, .run = "r1"}).ok());
   NoLake lake(folder);
   std::vector<std::string> names = {"bronze.unknown"};
   for (const char* name :
-       {"checks", "commits", "files", "landing", "lineage", "metrics", "runs", "tasks"}) {
+       {"checks", "commits", "files", "landing", "lineage", "metrics", "outputs",
+        "runs", "tasks"}) {
     names.push_back(std::string("millrace.") + name);
   }
   Status status = DefineStoreTables(*session_, *store, lake, names, {});
@@ -234,6 +238,8 @@ TEST_F(OnEngine, TheStoreIsTablesInSql) {
   EXPECT_EQ(Rows("SELECT table_name FROM millrace.lineage WHERE written"),
             (Collected{{"bronze.a"}}));
   EXPECT_EQ(Rows("SELECT sequence FROM millrace.commits WHERE NOT finished"), (Collected{{"1"}}));
+  EXPECT_EQ(Rows("SELECT cid, size, target FROM millrace.outputs"),
+            (Collected{{"bafy", "7", "archive"}}));
   EXPECT_TRUE(Rows("SELECT * FROM millrace.landing").empty());
   std::filesystem::remove_all(folder);
 }

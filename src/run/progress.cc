@@ -10,7 +10,7 @@ std::vector<TaskProgress> ProgressBoard::Look() const {
   for (const Entry& entry : lines_) {
     TaskProgress progress = entry.progress;
     progress.elapsed = clock_.Now() - entry.began;
-    progress.fraction = entry.session ? entry.session->Progress() : -1;
+    progress.fraction = entry.session && !entry.works ? entry.session->Progress() : -1;
     if (progress.fraction >= 0 && progress.bytes_total > 0) {
       progress.bytes =
           static_cast<int64_t>(progress.fraction * static_cast<double>(progress.bytes_total));
@@ -35,6 +35,7 @@ ProgressBoard::Line::~Line() {
 void ProgressBoard::Line::Stage(std::string stage) {
   std::lock_guard lock(board_.mutex_);
   at_->progress.stage = std::move(stage);
+  at_->works = false;
 }
 
 void ProgressBoard::Line::Note(std::string note) {
@@ -50,6 +51,15 @@ void ProgressBoard::Line::Total(int64_t bytes) {
 void ProgressBoard::Line::Rows(int64_t rows) {
   std::lock_guard lock(board_.mutex_);
   at_->progress.rows = rows;
+}
+
+void ProgressBoard::Line::Work(const std::string& stage, int64_t done, int64_t total) {
+  std::lock_guard lock(board_.mutex_);
+  if (!at_->works || at_->progress.stage != stage) at_->began = board_.clock_.Now();
+  at_->works = true;
+  at_->progress.stage = stage;
+  at_->progress.bytes = done;
+  at_->progress.bytes_total = total;
 }
 
 void ProgressBoard::Line::Watch(const Session* session) {

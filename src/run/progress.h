@@ -17,6 +17,7 @@ class ProgressBoard {
     TaskProgress progress;
     Time began;
     const Session* session = nullptr;
+    bool works = false;  // what the progress tells is not the session's
   };
 
  public:
@@ -35,6 +36,8 @@ class ProgressBoard {
     void Note(std::string note);
     void Total(int64_t bytes);
     void Rows(int64_t rows);
+    // Long work that is not the engine's: its rate is its own.
+    void Work(const std::string& stage, int64_t done, int64_t total);
     // Whose statements are watched; null before it is destroyed.
     void Watch(const Session* session);
 

@@ -40,6 +40,7 @@ struct Event {
   TaskState task_state = TaskState::kPending;
   RunState run_state = RunState::kRunning;
   TaskRecord record;    // kTaskEnded
+  std::vector<OutputRecord> outputs;  // kTaskEnded: of its newest commit
   std::string message;  // reason, warning
   std::string hint;
   bool resumable = true;  // kRunEnded: `run --resume` would go on with it; not with streams
@@ -62,6 +63,13 @@ class Observer {
   virtual void On(const Event& event) = 0;
 };
 
+// A run that is another one once more: its id, its dates, and what its tasks saw as the present.
+struct Repeated {
+  RunId run;
+  Time logical_date, interval_start, interval_end;
+  std::map<std::string, Time> now;  // by task
+};
+
 struct RunOptions {
   std::vector<std::string> tasks;  // names or keys; empty: all. Only these, not their upstream
   bool force = false;              // run what did not change, too
@@ -71,6 +79,7 @@ struct RunOptions {
   int parallel = 0;  // 0: one a core
   bool rejects = false;  // only what the tasks put aside since it was last tried again
   bool join = false;     // Stay: with other processes that do so
+  std::optional<Repeated> repeats;  // where that run is not on record
 };
 
 // What would run and why.

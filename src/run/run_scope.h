@@ -72,8 +72,15 @@ struct RunScope {
   bool planning = false;
   bool tries_rejects = false;        // takes what was put aside, and nothing else
   StreamControl* streams = nullptr;  // null: tasks take what is there and end
+  const std::map<std::string, Time>* present = nullptr;  // of tasks that are repeated
 
   Time Now() const { return context.env.clock.Now(); }
+  // What the next interval of a task sees as now.
+  Time PresentOf(const std::string& task) const {
+    if (present == nullptr) return Now();
+    auto given = present->find(task);
+    return given == present->end() ? Now() : given->second;
+  }
   void Tell(Event::Kind kind, const Task& task, std::string message, std::string hint = "") {
     announcer.Tell({.kind = kind,
                     .run = record.id,

@@ -68,6 +68,7 @@ TaskEnd Try(RunScope& run, const Task& task, int attempt, std::stop_token stop) 
                                                         : Event::Kind::kTaskRetry;
   event.task_state = end.verdict.state;
   event.record = tried.counts();
+  event.outputs = tried.outputs();
   event.message = reason;
   event.hint = done.status().hint();
   event.duration =

@@ -40,6 +40,12 @@ RunRecord RecordOf(const std::string& file, const RunOptions& options, Time now)
   record.full_refresh = options.full_refresh;
   record.tries_rejects = options.rejects;
   record.process = ::getpid();
+  if (options.repeats) {
+    record.id = options.repeats->run;
+    record.logical_date = options.repeats->logical_date;
+    record.interval_start = options.repeats->interval_start;
+    record.interval_end = options.repeats->interval_end;
+  }
   return record;
 }
 
@@ -110,7 +116,7 @@ Status Runner::State::Create(const RunRecord& record, const Pipeline& pipeline,
   return store->SetLineage(pipeline.name, LineageOf(pipeline));
 }
 
-Result<Pipeline> Runner::State::Load(const std::string& file, const RunRecord& record) {
+Result<Pipeline> Runner::State::Load(const std::string& file, RunRecord& record) {
   Diagnostics diagnostics;
   auto pipeline = LoadPipeline(context.project, file, context.registry, record.params,
                                ValuesOf(record), diagnostics);
@@ -126,6 +132,12 @@ Result<Pipeline> Runner::State::Load(const std::string& file, const RunRecord& r
         {.kind = Event::Kind::kWarning, .run = record.id, .message = FormatDiagnostic(diagnostic)});
   }
   if (!pipeline) return Internal("no pipeline and no error in " + file);
+  record.pipeline = pipeline->name;
+  // A resumed run has the values as they were understood.
+  for (auto& [name, value] : record.params) {
+    auto read = pipeline->params.find(name);
+    if (read != pipeline->params.end()) value = read->second;
+  }
   return *std::move(pipeline);
 }
 
@@ -133,7 +145,6 @@ Result<std::vector<TaskPlan>> Runner::Plan(const std::string& file, const RunOpt
                                            std::stop_token stop) {
   RunRecord record = state_->Describe(file, options);
   Pipeline pipeline = TRY(state_->Load(file, record));
-  record.pipeline = pipeline.name;
   std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline, options.tasks));
   RunScope run{state_->context, *state_->store, state_->announcer, state_->board, pipeline, record,
                /*planning=*/true};
@@ -144,9 +155,9 @@ Result<Runner::Outcome> Runner::Run(const std::string& file, const RunOptions& o
                                     std::stop_token stop) {
   RunRecord record = state_->Describe(file, options);
   Pipeline pipeline = TRY(state_->Load(file, record));
-  record.pipeline = pipeline.name;
   std::vector<GraphTask> graph = TRY(ChooseTasks(pipeline, options.tasks));
   if (record.full_refresh) TRY(CheckRefreshable(pipeline, graph));
+  if (options.repeats) state_->present = options.repeats->now;
 
   auto lock = TRY(state_->store->LockPipeline(pipeline.name));
   TRY(state_->BuryDead(pipeline.name));
@@ -184,7 +195,7 @@ Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pip
                                     std::stop_token stop, StreamControl* streams) {
   RunScope run{context,  *store, announcer,          board,
                pipeline, record, /*planning=*/false, record.tries_rejects,
-               streams};
+               streams,  &present};
   announcer.Tell({.kind = Event::Kind::kRunStarted, .run = record.id, .pipeline = pipeline.name});
   std::vector<GraphNode> nodes;
   for (const GraphTask& task : graph) nodes.push_back({task.upstream, task.state});

@@ -1,6 +1,7 @@
 // What Runner's ways of running share.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -23,7 +24,8 @@ struct Runner::State {
         board(context.env.clock) {}
 
   Time Now() const { return context.env.clock.Now(); }
-  Result<Pipeline> Load(const std::string& file, const RunRecord& record);
+  // Fills in the record: the pipeline's name, and paths among its params.
+  Result<Pipeline> Load(const std::string& file, RunRecord& record);
   // Runs the graph of a run that is in the store.
   Outcome Work(const RunRecord& record, const Pipeline& pipeline, std::vector<GraphTask> graph,
                int parallel, std::stop_token stop, StreamControl* streams = nullptr);
@@ -38,6 +40,7 @@ struct Runner::State {
               std::stop_token stop);
 
   RunContext context;
+  std::map<std::string, Time> present;  // by task, of a run that is repeated
   std::unique_ptr<Store> store;
   Announcer announcer;
   ProgressBoard board;

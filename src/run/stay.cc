@@ -82,7 +82,6 @@ struct Reading {
 
 Result<Reading> Read(Runner::State& state, const std::string& file, RunRecord record) {
   Pipeline pipeline = TRY(state.Load(file, record));
-  record.pipeline = pipeline.name;
   return Reading{std::move(record), std::move(pipeline)};
 }
 
@@ -172,16 +171,19 @@ class Generation {
   // In a thread of its own: a large table takes its time.
   void CareForTables() {
     const Micros every = state_.context.project.lake.compact_every;
-    if (!seat_.lead || !streaming_ || state_.Now() < cared_ + every) return;
+    if (!seat_.lead || !streaming_ || caring_ || state_.Now() < cared_ + every) return;
     bool first = cared_ == Time();
     cared_ = state_.Now();
     if (first) return;
     if (care_.joinable()) care_.join();
+    caring_ = true;
     care_ = std::jthread([this] {
       RunScope run{state_.context, *state_.store, state_.announcer, state_.board,
                    pipeline_,      record_};
       CompactStreamed(run, drain_.get_token());
       KeepUp(run, drain_.get_token());
+      ReturnFreeMemory();
+      caring_ = false;
     });
   }
 
@@ -362,6 +364,7 @@ class Generation {
   std::mutex mutex_;  // over outcome_
   Runner::Outcome outcome_;  // of the first run, or the last that failed
   std::atomic<bool> streaming_ = false;
+  std::atomic<bool> caring_ = false;  // tables are being looked after
   bool has_streams_ = false;
   std::vector<std::unique_ptr<Timer>> timers_;
   Time cared_;   // when its tables were looked after

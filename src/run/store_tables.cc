@@ -89,6 +89,17 @@ Status FillMetrics(RowsBuilder& out, Store& store, const std::vector<RunRecord>&
   return Status::Ok();
 }
 
+Status FillOutputs(RowsBuilder& out, Store& store, const std::vector<RunRecord>& runs) {
+  for (const RunRecord& run : runs) {
+    for (const OutputRecord& output : TRY(store.Outputs(run.id))) {
+      out.Text(run.id).Text(output.task).Text(NameOf(output.task)).Int(output.sequence);
+      out.Text(output.kind).Text(output.cid).Int(output.size).Int(output.files);
+      out.Text(output.target).Text(output.location).Text(output.links);
+    }
+  }
+  return Status::Ok();
+}
+
 Status FillLineage(RowsBuilder& out, Store& store) {
   for (const LineageRecord& record : TRY(store.Lineage())) {
     out.Text(record.pipeline)
@@ -147,6 +158,7 @@ Status Fill(std::string_view table, RowsBuilder& out, Store& store, Lake& lake) 
   if (table == "millrace.checks") return FillChecks(out, store, runs);
   if (table == "millrace.commits") return FillCommits(out, store, runs);
   if (table == "millrace.metrics") return FillMetrics(out, store, runs);
+  if (table == "millrace.outputs") return FillOutputs(out, store, runs);
   if (table == "millrace.files") return FillFiles(out, store, runs);
   return Internal("nobody fills " + std::string(table));
 }

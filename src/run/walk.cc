@@ -64,7 +64,14 @@ Walk::Walk(RunScope& run, const Task& task, const RunRecord& values, TaskLog& lo
                run.pipeline.folder, StateFolder(run.context.project),
                values.id,           task.key,
                &run.context.engine, [&log](const std::string& line) { log.Line(line); },
-               LogsRequests(),      run.planning},
+               LogsRequests(),      run.planning,
+               [&progress](const std::string& stage, int64_t done, int64_t total) {
+                 progress.Work(stage, done, total);
+               },
+               [this](const std::string& text) {
+                 this->run.Tell(Event::Kind::kWarning, this->task, text);
+               },
+               run.present && !run.present->empty()},
       counts{.run = run.record.id, .task = task.key},
       values_(ValuesOf(values)),
       log_(log),
@@ -418,7 +425,24 @@ Status Walk::CommitTargets(const Interval& interval, std::stop_token stop) {
   return Status::Ok();
 }
 
+// Before the commit is finished: a crash between them records them once more.
+Status Walk::RecordOutputs(const Interval& interval) {
+  for (WalkOutput& output : outputs) {
+    std::vector<OutputRecord> left = TRY(output.sink->Outputs(interval.commit.id));
+    for (OutputRecord& each : left) {
+      each.run = run.record.id;
+      each.task = task.key;
+      each.sequence = interval.commit.id.sequence;
+    }
+    TRY(run.store.AddOutputs(left));
+    // Of a stream those of the newest commit.
+    if (!left.empty()) left_outside = std::move(left);
+  }
+  return Status::Ok();
+}
+
 Status Walk::Finish(const Interval& interval) {
+  TRY(RecordOutputs(interval));
   TRY(run.store.FinishCommit(interval.commit.id, run.Now()));
   Stage("");
   for (const auto& [stage, seconds] : seconds_) {

@@ -88,6 +88,7 @@ class Walk {
   std::vector<WalkOutput> outputs, rejects;
   std::vector<Pin> pins;
   TaskRecord counts;  // of this interval
+  std::vector<OutputRecord> left_outside;  // by the newest commit
   TaskRecord Totals() const;
   // When the first of the interval's records came about, where a source tells.
   std::optional<Time> Oldest() const;
@@ -108,6 +109,7 @@ class Walk {
   Result<Sql> RejectsToTry(const Interval& interval, std::stop_token stop);
   Result<bool> DecodeAgain(const Sql& put_aside, std::stop_token stop);
   Status WriteOutput(WalkOutput& output, Sql rows, const Interval& interval, std::stop_token stop);
+  Status RecordOutputs(const Interval& interval);
   Status Commit(WalkOutput& output, const Interval& interval, std::stop_token stop);
   Status Record(const Checked& checked);
   bool IsTimeToTell() const;

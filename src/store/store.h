@@ -107,6 +107,20 @@ struct FileRecord {  // a file that was taken, as it was then
   RunId run;
 };
 
+// What a commit left outside under a name of its own: content that was stored by its CID.
+struct OutputRecord {
+  RunId run;
+  std::string task;
+  int64_t sequence = 0;  // of the commit
+  std::string kind;      // "root", one for each target that has it; "shard", "index"
+  std::string cid;
+  int64_t size = 0;      // bytes: of a root those of its files
+  int64_t files = 0;     // of a root
+  std::string target;    // of a root: who has it: "storacha", "archive"
+  std::string location;  // of a root: where: a space, a file
+  std::string links;     // of a root: URLs under which anybody finds it, one a line
+};
+
 struct MetricRecord {
   RunId run;
   std::string task, name;
@@ -162,6 +176,9 @@ class Store {
   virtual Result<std::vector<CheckRecord>> Checks(const RunId& run) = 0;
   virtual Status AddMetric(const MetricRecord& metric) = 0;
   virtual Result<std::vector<MetricRecord>> Metrics(const RunId& run) = 0;
+  // Outputs of a task's newest thousand commits are kept, as commits are.
+  virtual Status AddOutputs(const std::vector<OutputRecord>& outputs) = 0;
+  virtual Result<std::vector<OutputRecord>> Outputs(const RunId& run) = 0;
   // Replaces what the pipeline had.
   virtual Status SetLineage(std::string_view pipeline,
                             const std::vector<LineageRecord>& records) = 0;

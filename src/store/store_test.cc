@@ -297,6 +297,24 @@ TEST_P(StoreConformance, RecordsOnceWhatIsToldTwice) {
   ASSERT_EQ(store_->Metrics("r1")->size(), 1u);
   EXPECT_EQ(store_->Metrics("r1")->at(0).value, 2.5);
 
+  OutputRecord output{.run = "r1",
+                      .task = "orders/load",
+                      .sequence = 1,
+                      .kind = "root",
+                      .cid = "bafy",
+                      .size = 4,
+                      .files = 2,
+                      .target = "archive",
+                      .location = "/a",
+                      .links = "x\ny"};
+  ASSERT_TRUE(store_->AddOutputs({output, output}).ok());
+  ASSERT_EQ(store_->Outputs("r1")->size(), 1u);
+  EXPECT_EQ(store_->Outputs("r1")->at(0).links, "x\ny");
+  output.sequence = 1001;  // the newest thousand
+  ASSERT_TRUE(store_->AddOutputs({output}).ok());
+  ASSERT_EQ(store_->Outputs("r1")->size(), 1u);
+  EXPECT_EQ(store_->Outputs("r1")->at(0).sequence, 1001);
+
   FileRecord file{.task = "orders/load",
                   .input = "input",
                   .path = "a.csv",

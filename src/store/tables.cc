@@ -40,6 +40,8 @@ const std::vector<StoreTable>& StoreTables() {
             "version:count"),
       Shape("millrace.lineage", "pipeline task name table_name written:flag"),
       Shape("millrace.metrics", "run task name metric value:real"),
+      Shape("millrace.outputs",
+            "run task name sequence:count kind cid size:count files:count target location links"),
       Shape("millrace.runs",
             "run pipeline file state started:time ended:time logical_date:time "
             "interval_start:time interval_end:time force:flag full_refresh:flag error"),

@@ -106,8 +106,8 @@ struct Driver {
     if (what == "info") return Info(*table);
     if (what == "restore") return Json{{"version", TRY(table->Restore(VersionOf(step), now))}};
     if (what == "compact") {
-      int64_t target = step.value("target", int64_t{1} << 28);
-      return Json{{"version", TRY(table->Compact(session, target, now, {}))}};
+      CompactOptions options{.target_size = step.value("target", int64_t{1} << 28)};
+      return Json{{"version", TRY(table->Compact(session, options, now, {}))}};
     }
     if (what == "vacuum") {
       Micros retention = std::chrono::seconds(step.value("seconds", 604800));

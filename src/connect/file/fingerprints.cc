@@ -27,6 +27,8 @@ constexpr unsigned kMaxThreads = 8;
 // A file written again within a tick of the file system's clock keeps its time: younger ones are
 // not remembered.
 constexpr Micros kSettled = std::chrono::milliseconds(50);
+// The whole memory is written: while files come one by one, only when so large a part of it is new.
+constexpr size_t kUnsaved = 8;
 
 Status Changed(const std::string& path) {
   return {Code::kUnavailable, path + " changed while it was read",
@@ -63,6 +65,10 @@ Result<std::string> HashPrefix(const std::string& path, int64_t length, std::sto
 }
 
 Fingerprints::Fingerprints(std::string memory, Env& env) : memory_(std::move(memory)), env_(env) {}
+
+Fingerprints::~Fingerprints() {
+  if (unsaved_ > 0) Save();
+}
 
 Result<Fingerprints::Known> Fingerprints::Hash(const FoundFile& file, std::stop_token stop) {
   Known known{file.size, file.modified.time_since_epoch().count(), ""};
@@ -113,8 +119,10 @@ Result<FileSet> Fingerprints::Of(const std::vector<FoundFile>& files, std::stop_
     set[file.path] = {known.size, known.sha256};
     now[file.absolute] = known;
   }
-  if (!fresh.empty() || now.size() != known_.size()) Save(now);
+  unsaved_ += fresh.size();
+  if (fresh.empty() && now.size() != known_.size()) ++unsaved_;
   known_ = std::move(now);
+  if (unsaved_ > known_.size() / kUnsaved) Save();
   return set;
 }
 
@@ -131,14 +139,15 @@ void Fingerprints::Load() {
   }
 }
 
-void Fingerprints::Save(const std::map<std::string, Known>& known) {
+void Fingerprints::Save() {
+  unsaved_ = 0;
   if (memory_.empty()) return;
   std::error_code ignored;
   fs::create_directories(fs::path(memory_).parent_path(), ignored);
   std::string aside = memory_ + "." + std::to_string(::getpid()) + ".tmp";
   std::ofstream out(aside, std::ios::trunc);
   int64_t settled = (env_.clock.Now() - kSettled).time_since_epoch().count();
-  for (const auto& [path, each] : known) {
+  for (const auto& [path, each] : known_) {
     if (each.modified > settled || path.find('\n') != path.npos) continue;
     out << each.sha256 << ' ' << each.size << ' ' << each.modified << ' ' << path << '\n';
   }

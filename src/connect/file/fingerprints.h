@@ -22,6 +22,7 @@ class Fingerprints {
  public:
   // `memory` is the file that remembers between processes; "" for none.
   Fingerprints(std::string memory, Env& env);
+  ~Fingerprints();
 
   // All of them, several at once. kUnavailable when one changes meanwhile.
   Result<FileSet> Of(const std::vector<FoundFile>& files, std::stop_token stop);
@@ -32,12 +33,13 @@ class Fingerprints {
     std::string sha256;
   };
   void Load();
-  void Save(const std::map<std::string, Known>& known);
+  void Save();
   Result<Known> Hash(const FoundFile& file, std::stop_token stop);
 
   const std::string memory_;
   Env& env_;
   bool loaded_ = false;
+  size_t unsaved_ = 0;  // changes since it was saved last
   std::map<std::string, Known> known_;  // by absolute path
 };
 

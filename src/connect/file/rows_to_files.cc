@@ -77,7 +77,8 @@ class FilesSink final : public Sink {
   Result<WriteCount> WriteFrom(Session& session, const Sql& rows, std::stop_token stop) override {
     if (written_to_.empty()) return Internal("WriteFrom before Open");
     WriteCount count;
-    count.rows = TRY(session.WriteFile(rows, written_to_, EngineFormat(config_), Options(), stop));
+    count.rows = TRY(session.WriteFile(rows, written_to_, EngineFormat(config_),
+                                        WriterOptions(config_), stop));
     if (is_local_) {
       TRY(storage_.Sync({aside_}));
       count.bytes = TRY(storage_.Stat(aside_)).size;
@@ -137,22 +138,6 @@ class FilesSink final : public Sink {
     return name + "-" + id_ + "-";
   }
   std::string PartEnding() const { return EndingOf(config_); }
-
-  std::map<std::string, std::string> Options() const {
-    std::map<std::string, std::string> options;
-    if (config_.format == SinkFormat::kCsv) {
-      options = {{"header", config_.header ? "true" : "false"},
-                 {"delimiter", config_.delimiter},
-                 {"nullstr", config_.null_text}};
-    }
-    bool parquet = config_.format == SinkFormat::kParquet;
-    switch (config_.compression) {
-      case SinkCompression::kGzip: options["compression"] = "gzip"; break;
-      case SinkCompression::kZstd: options["compression"] = "zstd"; break;
-      default: options["compression"] = parquet ? "uncompressed" : "none";
-    }
-    return options;
-  }
 
   // Everything is read again: what earlier commits of this task brought goes.
   Status RemoveEarlier(const std::string& except) {

@@ -86,4 +86,20 @@ std::string EndingOf(const SinkConfig& config) {
   return ending;
 }
 
+std::map<std::string, std::string> WriterOptions(const SinkConfig& config) {
+  std::map<std::string, std::string> options;
+  if (config.format == SinkFormat::kCsv) {
+    options = {{"header", config.header ? "true" : "false"},
+               {"delimiter", config.delimiter},
+               {"nullstr", config.null_text}};
+  }
+  bool parquet = config.format == SinkFormat::kParquet;
+  switch (config.compression) {
+    case SinkCompression::kGzip: options["compression"] = "gzip"; break;
+    case SinkCompression::kZstd: options["compression"] = "zstd"; break;
+    default: options["compression"] = parquet ? "uncompressed" : "none";
+  }
+  return options;
+}
+
 }  // namespace millrace::file

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -59,6 +60,8 @@ SinkConfig Decided(const SinkConfig& config);
 // "csv" ".csv.gz": as the engine and the file's name say it. Precondition: Decided.
 std::string EngineFormat(const SinkConfig& config);
 std::string EndingOf(const SinkConfig& config);
+// Of the engine's writer.
+std::map<std::string, std::string> WriterOptions(const SinkConfig& config);
 
 }  // namespace millrace::file
 

@@ -28,7 +28,10 @@ class FileSource final : public ReadingSource {
         list_{context.folder, config_.path, config_.hidden},
         id_(context.task + "\n" + Join(config_.path, "\n")),
         fingerprints_(context.state_folder + "/fingerprints/" + Sha256Hex(id_).substr(0, 16),
-                      context.env) {}
+                      context.env),
+        positions_(context.lake.storage(), id_, context.env.clock,
+                   context.planning || context.run.empty()),
+        removes_(!config_.keep && !context.repeating) {}
 
   Status Probe(std::stop_token stop) override {
     for (const FoundFile& file : TRY(ListFiles(list_, stop))) {
@@ -40,19 +43,19 @@ class FileSource final : public ReadingSource {
 
   Result<Position> Latest(const std::optional<Position>& begin, std::stop_token stop) override {
     FileSet before;
-    if (begin) before = TRY(ParseFileSet(*begin));
-    std::vector<FoundFile> found = TRY(List(/*may_be_none=*/!before.empty(), stop));
+    if (begin) before = TRY(positions_.Parse(*begin));
+    std::vector<FoundFile> found = TRY(List(!before.empty() || !config_.keep, stop));
     FileSet now = TRY(fingerprints_.Of(found, stop));
     // Files that are gone stay taken: should they come back, their rows must not come twice.
     now.insert(before.begin(), before.end());
-    latest_ = ToPosition(now);
+    latest_ = TRY(positions_.Print(now, begin));
     return latest_;
   }
 
   Status Open(const Range& range, std::stop_token stop) override {
     Position end = range.end ? *range.end : TRY(Latest(range.begin, stop));
-    FileSet wanted = TRY(ParseFileSet(end)), taken;
-    if (range.begin) taken = TRY(ParseFileSet(*range.begin));
+    FileSet wanted = TRY(positions_.Parse(end)), taken;
+    if (range.begin) taken = TRY(positions_.Parse(*range.begin));
     std::vector<FoundFile> found = TRY(List(/*may_be_none=*/true, stop));
     FileSet now = TRY(fingerprints_.Of(found, stop));
     std::vector<ToRead> todo;
@@ -70,6 +73,11 @@ class FileSource final : public ReadingSource {
       todo.push_back(std::move(each));
     }
     return reading_.Open(std::move(todo), std::move(all), stop);
+  }
+
+  Status Acknowledge(const Position& position) override {
+    TRY(ReadingSource::Acknowledge(position));
+    return removes_ ? RemoveTaken(position) : Status::Ok();
   }
 
   std::string SchemaKey() override {
@@ -114,6 +122,20 @@ class FileSource final : public ReadingSource {
     return Status::Ok();
   }
 
+  // Only what is still as it was taken: the rest comes with the next commit.
+  Status RemoveTaken(const Position& position) {
+    FileSet taken = TRY(positions_.Parse(position));
+    std::vector<FoundFile> found = TRY(List(/*may_be_none=*/true, {}));
+    FileSet now = TRY(fingerprints_.Of(found, {}));
+    for (const FoundFile& file : found) {
+      auto known = taken.find(file.path);
+      if (known == taken.end() || known->second != now.at(file.path)) continue;
+      if (::unlink(file.absolute.c_str()) != 0 && errno != ENOENT)
+        return FromErrno("cannot remove " + file.absolute, errno);
+    }
+    return Status::Ok();
+  }
+
   Status OnlyWhatIsNew(ToRead& each, const TakenFile& before, std::stop_token stop) const {
     if (before.size == 0) return Status::Ok();  // nothing was in it
     if (CanGrow(each.file.path, config_) && TRY(IsPlain(each.file.absolute))) {
@@ -139,6 +161,8 @@ class FileSource final : public ReadingSource {
   const ListOptions list_;
   const std::string id_;
   Fingerprints fingerprints_;
+  FilePositions positions_;
+  const bool removes_;  // what is committed
   Position latest_;  // what Latest said last
 };
 

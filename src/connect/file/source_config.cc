@@ -17,6 +17,9 @@ Spec<SourceConfig> SourceSpec() {
       .Field("hidden", &SourceConfig::hidden,
              "Take hidden files (.x, _x) and half-written ones (x.tmp, x.part, x~) of folders and "
              "globs, too.")
+      .Field("keep", &SourceConfig::keep,
+             "false: a file is removed once all that was taken from it is committed, so no other "
+             "task can read it. A file that changed since then stays.")
       .Short("path")
       .Example("All CSV files of a folder", "from: {file: \"data/*.csv\"}")
       .Example("A dialect",
@@ -28,6 +31,7 @@ Spec<SourceConfig> SourceSpec() {
 SourceTraits TraitsOf(const SourceConfig& config) {
   return {.incremental = config.incremental,
           .can_be_incremental = true,
+          .empties = !config.keep,
           .pause = std::chrono::seconds(1)};
 }
 

@@ -20,6 +20,7 @@ struct SourceConfig : FormatConfig {
   std::optional<bool> incremental;
   Rewritten rewritten = Rewritten::kReplace;
   bool hidden = false;
+  bool keep = true;
   std::string connection;
 };
 

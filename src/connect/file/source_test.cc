@@ -177,13 +177,22 @@ TEST_F(FileSourceTest, EmptyFiles) {
   EXPECT_TRUE(info_.rewritten.empty());
 }
 
-TEST_F(FileSourceTest, PathsOfAnyBytesComeThroughAPosition) {
-  FileSet files = {{"d/a b\\c\n.csv", {3, std::string(64, 'a')}},
-                   {"d/\xff.csv", {0, std::string(64, 'b')}}};
-  auto back = ParseFileSet(ToPosition(files));
-  ASSERT_TRUE(back.ok()) << back.status().ToString();
-  EXPECT_EQ(*back, files);
-  EXPECT_EQ(ParseFileSet({"12 x"}).code(), Code::kInvalid);
+TEST_F(FileSourceTest, WhatIsCommittedGoesWhereItIsNotKept) {
+  config_.keep = false;
+  Put("d/a.csv", "x\n1\n");
+  Put("d/b.csv", "x\n2\n");
+  Position position = Latest();
+  Put("d/b.csv", "x\n2\n3\n");
+  Put("d/c.csv", "x\n4\n");
+  std::unique_ptr<Source> source = *Make();
+  ASSERT_TRUE(source->Acknowledge(position).ok());
+  EXPECT_FALSE(std::filesystem::exists(Path("d/a.csv")));
+  EXPECT_EQ(Read({.begin = position}), (Lines{"3", "4"})) << "what grew or came since then stays";
+  ASSERT_TRUE(source->Acknowledge(position).ok()) << "twice";
+  config_.keep = true;
+  Position all = Latest(position);
+  ASSERT_TRUE((*Make())->Acknowledge(all).ok());
+  EXPECT_TRUE(std::filesystem::exists(Path("d/c.csv")));
 }
 
 TEST_F(FileSourceTest, ThousandsOfKnownFilesAreLookedAtFast) {

@@ -12,45 +12,6 @@ namespace {
 
 constexpr std::string_view kScheme = "s3://";
 
-template <std::derived_from<ServerConfig> Config>
-void AddServerFields(Spec<Config>& spec) {
-  auto add = [&spec]<class T>(const char* key, T ServerConfig::*member, std::string help,
-                              FieldOptions options = {}) {
-    spec.Field(key, static_cast<T Config::*>(member), std::move(help), std::move(options));
-  };
-  add("endpoint", &ServerConfig::endpoint,
-      "Of a server that is not AWS's, such as MinIO: http(s)://host:port. Without one: "
-      "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL of the environment, else AWS, by region.",
-      {.example = "\"https://minio.example.com:9000\""});
-  add("region", &ServerConfig::region,
-      "Region of the buckets. Without one: AWS_REGION or AWS_DEFAULT_REGION of the environment, "
-      "else us-east-1.");
-  add("path_style", &ServerConfig::path_style,
-      "http://host/bucket/key rather than http://bucket.host/key. Default: yes where an endpoint "
-      "is given.");
-  add("credentials", &ServerConfig::credentials,
-      "Where the keys come from. auto: access_key and secret_key where they are given, else AWS's "
-      "usual places: environment, profile, web identity, container, machine.");
-  add("access_key", &ServerConfig::access_key, "Access key id.", {.example = "${S3_ACCESS_KEY}"});
-  add("secret_key", &ServerConfig::secret_key, "Secret access key.",
-      {.example = "\"${secret:s3_secret_key}\""});
-  add("session_token", &ServerConfig::session_token, "Of temporary keys.");
-  add("profile", &ServerConfig::profile, "Of ~/.aws/config and ~/.aws/credentials.");
-  add("ca_file", &ServerConfig::ca_file,
-      "Certificates (PEM) to trust instead of the system's: for a server with a certificate of "
-      "your own.");
-  add("bucket", &ServerConfig::bucket, "Bucket of paths that do not name one.");
-  add("part_size", &ServerConfig::part_size, "Larger objects are moved in parts of this size.");
-  add("memory_limit", &ServerConfig::memory_limit, "Objects in memory on their way, together.");
-  add("parallel", &ServerConfig::parallel, "Requests at once.", {.min = 1, .max = 1024});
-  add("attempts", &ServerConfig::attempts,
-      "Of a request that fails for a reason that may pass, with growing pauses between them.",
-      {.min = 1, .max = 100});
-  add("connect_timeout", &ServerConfig::connect_timeout, "Longest wait for a connection.");
-  add("read_timeout", &ServerConfig::read_timeout,
-      "Longest silence of a server that was asked something.");
-}
-
 bool PathsAreRight(const SourceConfig& config) {
   return std::ranges::all_of(
       config.path, [&](const std::string& path) { return PlaceOf(path, config.bucket).ok(); });

@@ -31,7 +31,9 @@ class S3Source final : public file::ReadingSource {
       : ReadingSource(config, context.state_folder, IdOf(config, context)),
         config_(std::move(config)),
         client_(std::move(client)),
-        fetched_(context.state_folder, IdOf(config_, context)) {}
+        fetched_(context.state_folder, IdOf(config_, context)),
+        positions_(context.lake.storage(), IdOf(config_, context), context.env.clock,
+                   context.planning || context.run.empty()) {}
 
   Status Probe(std::stop_token stop) override {
     return TRY(List(stop)).empty() ? NothingThere() : Status::Ok();
@@ -39,21 +41,21 @@ class S3Source final : public file::ReadingSource {
 
   Result<Position> Latest(const std::optional<Position>& begin, std::stop_token stop) override {
     FileSet taken;
-    if (begin) taken = TRY(file::ParseFileSet(*begin));
+    if (begin) taken = TRY(positions_.Parse(*begin));
     Objects objects = TRY(List(stop));
     if (objects.empty() && taken.empty()) return NothingThere();
     FileSet now;
     for (const auto& [path, found] : objects) now[path] = Taken(found.object);
     // What is gone stays taken: should it come back, its rows must not come twice.
     now.insert(taken.begin(), taken.end());
-    latest_ = file::ToPosition(now);
+    latest_ = TRY(positions_.Print(now, begin));
     return latest_;
   }
 
   Status Open(const Range& range, std::stop_token stop) override {
     Position end = range.end ? *range.end : TRY(Latest(range.begin, stop));
-    FileSet wanted = TRY(file::ParseFileSet(end)), taken;
-    if (range.begin) taken = TRY(file::ParseFileSet(*range.begin));
+    FileSet wanted = TRY(positions_.Parse(end)), taken;
+    if (range.begin) taken = TRY(positions_.Parse(*range.begin));
     Objects objects = TRY(List(stop));
     todo_.clear();
     all_.clear();
@@ -223,6 +225,7 @@ class S3Source final : public file::ReadingSource {
   SourceInfo info_;
   std::stop_token stop_;
   file::FetchedFiles fetched_;
+  file::FilePositions positions_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/text.h"
 #include "engine/duckdb/types.h"
 
 namespace millrace::duck {
@@ -244,6 +245,37 @@ class StreamReader : public RowReader {
   std::vector<std::string> names_;
 };
 
+struct Appender {
+  duckdb_appender handle = nullptr;
+  ~Appender() { duckdb_appender_destroy(&handle); }
+};
+
+// In the transaction that is open.
+Status FillTable(duckdb_connection connection, const std::string& table, Connection& rows,
+                 const std::string& select, const std::stop_token& stop) {
+  Interrupter::Watch watch(rows.interrupter(), rows.handle(), stop);
+  Statement statement;
+  if (duckdb_prepare(rows.handle(), select.c_str(), &statement.handle) != DuckDBSuccess)
+    return Failure(duckdb_prepare_error(statement.handle), stop);
+  Answer answer;
+  if (duckdb_execute_prepared_streaming(statement.handle, &answer.result) != DuckDBSuccess)
+    return Failure(duckdb_result_error(&answer.result), stop);
+  Appender appender;
+  auto failure = [&] {
+    const char* error = duckdb_appender_error(appender.handle);
+    return Failure(error, stop);
+  };
+  if (duckdb_appender_create(connection, nullptr, table.c_str(), &appender.handle) != DuckDBSuccess)
+    return failure();
+  Status appended;
+  TRY(ForChunks(answer, stop, [&](duckdb_data_chunk chunk, idx_t) {
+    if (appended.ok() && duckdb_append_data_chunk(appender.handle, chunk) != DuckDBSuccess)
+      appended = failure();
+  }));
+  TRY(std::move(appended));
+  return duckdb_appender_close(appender.handle) == DuckDBSuccess ? Status::Ok() : failure();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::Open(_duckdb_database* database,
@@ -312,6 +344,16 @@ Result<std::unique_ptr<RowReader>> Connection::Stream(std::unique_ptr<Connection
   auto reader = std::make_unique<StreamReader>(std::move(connection), std::move(give_back));
   TRY(reader->Start(sql, stop));
   return std::unique_ptr<RowReader>(std::move(reader));
+}
+
+Status Connection::Fill(const std::string& table, Connection& rows, const std::string& select,
+                        std::stop_token stop) {
+  TRY(Run("CREATE OR REPLACE TABLE " + SqlName(table) + " AS SELECT * FROM (" + select +
+              "\n) LIMIT 0; BEGIN TRANSACTION",
+          stop));
+  Status filled = FillTable(handle_, table, rows, select, stop);
+  TRY(Run(filled.ok() ? "COMMIT" : "ROLLBACK"));
+  return filled;
 }
 
 Prepared Connection::Prepare(const std::string& sql) {

@@ -70,6 +70,11 @@ class Connection {
   static Result<std::unique_ptr<RowReader>> Stream(std::unique_ptr<Connection> connection,
                                                    const std::string& sql, GiveBack give_back,
                                                    std::stop_token stop);
+  // The rows of `select`, as `rows` gives them, become a table of this connection's, one after the
+  // other: so its row groups are full, whatever threads made the rows. `rows` reads nothing that is
+  // this connection's alone.
+  Status Fill(const std::string& table, Connection& rows, const std::string& select,
+              std::stop_token stop);
   // Parses, binds and plans one statement. Never runs it.
   Prepared Prepare(const std::string& sql);
 

@@ -84,6 +84,9 @@ Settings SettingsFrom(const EngineOptions& options, const std::string& spill_fol
       {"autoload_known_extensions", "false"},
       {"allow_community_extensions", "false"},
       {"extension_directory", ExtensionFolder()},
+      // What was freed goes back to the system. Files on a disk are in its cache already.
+      {"allocator_background_threads", "true"},
+      {"enable_external_file_cache", "false"},
   };
   if (options.threads > 0) settings.emplace_back("threads", std::to_string(options.threads));
   return settings;
@@ -154,6 +157,7 @@ Result<std::shared_ptr<Instance>> Instance::Open(const EngineOptions& options) {
   RemoveLeftovers(root);
   instance->spill_folder_ = root / std::to_string(getpid());
   instance->leave_memory_ = options.leave_memory;
+  instance->in_order_ = options.in_order;
   instance->database_ = TRY(OpenDatabase(SettingsFrom(options, instance->spill_folder_)));
   instance->own_ = TRY(instance->Connect("memory"));
   if (options.spill_limit > 0) {
@@ -205,6 +209,7 @@ Status Instance::Reach(const ObjectStore& store) {
   // A server that restarts is waited for: some six seconds in all.
   TRY(connection->Run("SET GLOBAL http_retries = 6"));
   TRY(connection->Run("SET GLOBAL http_retry_backoff = 2"));
+  TRY(connection->Run("SET GLOBAL enable_external_file_cache = true"));
   if (!store.ca_file.empty())
     TRY(connection->Run("SET GLOBAL ca_cert_file = " + SqlLiteral(store.ca_file)));
   std::string name = "store_" + Sha256Hex(store.scope).substr(0, 16);

@@ -25,6 +25,7 @@ class Instance {
   // mean.
   Result<std::unique_ptr<Connection>> Connect(const std::string& database);
   std::string NextName() { return "session_" + std::to_string(++sessions_); }
+  bool in_order() const { return in_order_; }  // see EngineOptions
   BoundRows& bound_rows() { return bound_rows_; }
   // Makes the delta extension usable; loads it at the first call.
   Status LoadDelta() { return Load("delta"); }
@@ -39,6 +40,7 @@ class Instance {
   std::unique_ptr<Connection> own_;  // keeps the instance open; converts Arrow
   std::string spill_folder_;         // of this process
   bool leave_memory_ = false;        // see EngineOptions
+  bool in_order_ = false;
   std::atomic<int64_t> sessions_{0};
   Status Load(const std::string& extension);
 

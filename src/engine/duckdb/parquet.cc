@@ -46,19 +46,29 @@ ParquetFile::ColumnStats ToStats(const std::vector<WrittenFile::Pair>& pairs) {
   return stats;
 }
 
+// Its options are open.
+std::string CopyTo(const std::string& select, const std::string& path,
+                   const ParquetOptions& options) {
+  std::string compression = options.compression == "none" ? "uncompressed" : options.compression;
+  return "COPY (" + select + "\n) TO " + SqlLiteral(path) +
+         " (FORMAT parquet, ROW_GROUP_SIZE " + std::to_string(kRowGroupRows) +
+         ", RETURN_STATS, COMPRESSION " + SqlLiteral(compression);
+}
+
 }  // namespace
+
+std::string CopyToOneParquet(const std::string& select, const ParquetOptions& options) {
+  return CopyTo(select, options.folder + "/" + options.prefix + "0.parquet", options) + ")";
+}
 
 std::string CopyToParquet(const std::string& select, const ParquetOptions& options,
                           bool keep_order) {
-  std::string compression = options.compression == "none" ? "uncompressed" : options.compression;
-  std::string sql = "COPY (" + select + "\n) TO " + SqlLiteral(options.folder) +
-                    " (FORMAT parquet, ROW_GROUP_SIZE " + std::to_string(kRowGroupRows) +
-                    ", RETURN_STATS, OVERWRITE_OR_IGNORE true, COMPRESSION " +
-                    SqlLiteral(compression) + ", FILENAME_PATTERN " +
+  std::string sql = CopyTo(select, options.folder, options) +
+                    ", OVERWRITE_OR_IGNORE true, FILENAME_PATTERN " +
                     SqlLiteral(options.prefix + "{i}");
   if (!keep_order) {
     sql += kAsTheyCome;
-    if (compression == "zstd") sql += ", COMPRESSION_LEVEL 1";
+    if (options.compression == "zstd") sql += ", COMPRESSION_LEVEL 1";
   }
   if (options.partition_by.empty()) {
     sql += ", WRITE_EMPTY_FILE false, FILE_SIZE_BYTES " + std::to_string(options.target_file_size);

@@ -13,6 +13,8 @@ namespace millrace::duck {
 
 std::string CopyToParquet(const std::string& select, const ParquetOptions& options,
                           bool keep_order);
+// One file, of rows that are not none, in their order.
+std::string CopyToOneParquet(const std::string& select, const ParquetOptions& options);
 ParquetFile ToParquetFile(WrittenFile written, const ParquetOptions& options);
 
 // kInvalid for a format or an option that there is not.

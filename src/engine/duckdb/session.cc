@@ -1,6 +1,7 @@
 #include "engine/duckdb/session.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -36,6 +37,8 @@ const std::set<std::string> kVolatile = {"random",
                                          "version_time"};
 
 constexpr const char* kNow = "millrace_now";  // a variable of the engine: see FixTime
+// Tables, while a file is written.
+constexpr const char *kRead = "millrace_read", *kInOrder = "millrace_in_order";
 
 StatementNames NamesOf(StatementFacts facts) {
   StatementNames names{.tables = std::move(facts.tables)};
@@ -278,13 +281,18 @@ std::unique_ptr<RowReader> DuckSession::Unchanged(std::string_view text) {
   return nullptr;
 }
 
-Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_token stop) {
-  std::string text = TRY(InLakeTypes(sql));
-  if (std::unique_ptr<RowReader> unchanged = Unchanged(text)) return unchanged;
-  // A connection of its own: the session stays usable while the rows are read.
+// The session stays usable while rows are read by it.
+Result<std::unique_ptr<Connection>> DuckSession::OwnConnection() {
   std::unique_ptr<Connection> connection = std::move(*spare_);
   if (connection == nullptr) connection = TRY(instance_->Connect(database_));
   if (!fix_.empty()) TRY(connection->Run(fix_));
+  return connection;
+}
+
+Result<std::unique_ptr<RowReader>> DuckSession::Query(const Sql& sql, std::stop_token stop) {
+  std::string text = TRY(InLakeTypes(sql));
+  if (std::unique_ptr<RowReader> unchanged = Unchanged(text)) return unchanged;
+  std::unique_ptr<Connection> connection = TRY(OwnConnection());
   std::weak_ptr<std::unique_ptr<Connection>> spare = spare_;
   auto give_back = [spare](std::unique_ptr<Connection> ended) {
     if (auto there = spare.lock()) *there = std::move(ended);
@@ -307,6 +315,8 @@ Result<std::vector<ParquetFile>> DuckSession::WriteParquet(const Sql& sql,
                                                            const ParquetOptions& options,
                                                            std::stop_token stop) {
   std::string text = TRY(InLakeTypes(sql));
+  if (instance_->in_order() && options.partition_by.empty())
+    return WriteInOrder(text, options, std::move(stop));
   bool binds = std::ranges::any_of(
       relations_, [](const auto& relation) { return relation.second.bound != 0; });
   bool keep_order = !binds || !TRY(IsRowByRow({text}));
@@ -318,15 +328,55 @@ Result<std::vector<ParquetFile>> DuckSession::WriteParquet(const Sql& sql,
   return files;
 }
 
+// Row groups would end where a thread's share of the rows did: the same rows in a table of our own
+// give the same file.
+Status DuckSession::Gather(const std::string& text, std::stop_token stop) {
+  std::unique_ptr<Connection> stream = TRY(OwnConnection());
+  return connection_->Fill(kInOrder, *stream, text, std::move(stop));
+}
+
+Result<std::vector<ParquetFile>> DuckSession::WriteInOrder(const std::string& text,
+                                                           const ParquetOptions& options,
+                                                           std::stop_token stop) {
+  // Read by the session's own connection, which keeps what a scan refused.
+  Result<int64_t> rows =
+      connection_->RunOne("CREATE OR REPLACE TABLE " + std::string(kRead) + " AS " + text, stop);
+  Status gathered = rows.status();
+  Result<std::vector<WrittenFile>> written = std::vector<WrittenFile>();
+  if (rows.ok() && *rows > 0) {
+    gathered = Gather("FROM " + std::string(kRead), stop);
+    std::error_code failed;  // the copy tells
+    std::filesystem::create_directories(options.folder, failed);
+    if (gathered.ok())
+      written = connection_->Copy(CopyToOneParquet("FROM " + std::string(kInOrder), options), stop);
+  }
+  TRY(connection_->Run("DROP TABLE IF EXISTS " + std::string(kRead)));
+  TRY(connection_->Run("DROP TABLE IF EXISTS " + std::string(kInOrder)));
+  if (!gathered.ok()) return Explain(gathered);
+  if (!written.ok()) return Explain(written.status());
+  std::vector<ParquetFile> files;
+  for (WrittenFile& file : *written) files.push_back(ToParquetFile(std::move(file), options));
+  return files;
+}
+
 Result<int64_t> DuckSession::WriteFile(const Sql& sql, const std::string& path,
                                        std::string_view format,
                                        const std::map<std::string, std::string>& options,
                                        std::stop_token stop) {
   std::string text = TRY(Check(sql)).text;
-  std::string copy = TRY(CopyToFile(text, path, format, options));
-  Result<int64_t> rows = connection_->Run(copy, stop);
-  if (!rows.ok()) return Explain(rows.status());
-  return rows;
+  if (format != "parquet") {
+    Result<int64_t> rows =
+        connection_->Run(TRY(CopyToFile(text, path, format, options)), stop);
+    return rows.ok() ? rows : Result<int64_t>(Explain(rows.status()));
+  }
+  Status gathered = Gather(text, stop);
+  Result<int64_t> rows = gathered;
+  if (gathered.ok()) {
+    std::string copy = TRY(CopyToFile("FROM " + std::string(kInOrder), path, format, options));
+    rows = connection_->Run(copy, stop);
+  }
+  TRY(connection_->Run("DROP TABLE IF EXISTS " + std::string(kInOrder)));
+  return rows.ok() ? rows : Result<int64_t>(Explain(rows.status()));
 }
 
 Result<Sql> DuckSession::ForeignDelta(const std::string& uri, int64_t version) {

@@ -75,6 +75,11 @@ class DuckSession : public Session {
   std::unique_ptr<RowReader> Unchanged(std::string_view text);
   // …with casts for the columns whose types the lake does not have.
   Result<std::string> InLakeTypes(const Sql& sql);
+  Result<std::unique_ptr<Connection>> OwnConnection();
+  Status Gather(const std::string& text, std::stop_token stop);
+  Result<std::vector<ParquetFile>> WriteInOrder(const std::string& text,
+                                                const ParquetOptions& options,
+                                                std::stop_token stop);
   Status FixFunctions();  // now() and its like are what FixTime says, from then on
   // The quoted name; makes its layer, and drops what has the name now.
   Result<std::string> Claim(std::string_view name);

@@ -6,7 +6,6 @@ namespace millrace::sqlite {
 
 namespace {
 
-constexpr int64_t kKeptCommits = 1000;  // of a task; a continuous one makes 20 a second
 
 std::string Title(const CommitId& id) {
   return "commit " + std::to_string(id.sequence) + " of " + id.task;

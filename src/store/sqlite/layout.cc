@@ -127,9 +127,26 @@ constexpr const char* kPausedTasks = R"sql(
 CREATE TABLE paused (task TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr const char* kOutputs = R"sql(
+CREATE TABLE outputs (
+  run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+  task TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  cid TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  files INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  location TEXT NOT NULL,
+  links TEXT NOT NULL,            -- one a line
+  UNIQUE (run, task, sequence, kind, cid, target, location)
+) STRICT;
+CREATE INDEX outputs_of_task ON outputs (task, sequence);
+)sql";
+
 // Layout n becomes layout n + 1 by kSteps[n]; layout 0 is an empty file. Steps are never edited,
 // only added.
-constexpr const char* kSteps[] = {kFirstLayout, kPausedTasks};
+constexpr const char* kSteps[] = {kFirstLayout, kPausedTasks, kOutputs};
 constexpr int64_t kToday = std::size(kSteps);
 
 Result<int64_t> LayoutOf(Database& database) {

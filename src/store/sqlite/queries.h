@@ -6,6 +6,9 @@
 
 namespace millrace::sqlite {
 
+// Of a task; a continuous one makes 20 a second.
+inline constexpr int64_t kKeptCommits = 1000;
+
 // runs.cc
 Status CreateRun(Database& db, const RunRecord& run, const std::vector<TaskRecord>& tasks);
 Result<RunRecord> GetRun(Database& db, const RunId& id);
@@ -38,6 +41,8 @@ Result<std::set<std::string>> PausedTasks(Database& db);
 Status SetLineage(Database& db, std::string_view pipeline,
                   const std::vector<LineageRecord>& records);
 Result<std::vector<LineageRecord>> Lineage(Database& db);
+Status AddOutputs(Database& db, const std::vector<OutputRecord>& outputs);
+Result<std::vector<OutputRecord>> Outputs(Database& db, const RunId& run);
 Status AddFiles(Database& db, const std::vector<FileRecord>& files);
 Result<std::vector<FileRecord>> Files(Database& db, std::string_view task);
 

@@ -53,6 +53,43 @@ Result<std::vector<MetricRecord>> Metrics(Database& db, const RunId& run) {
   return metrics;
 }
 
+Status AddOutputs(Database& db, const std::vector<OutputRecord>& outputs) {
+  if (outputs.empty()) return Status::Ok();
+  Transaction transaction = TRY(Transaction::Begin(db));
+  for (const OutputRecord& output : outputs) {
+    TRY(db.Run(
+        "INSERT INTO outputs (run, task, sequence, kind, cid, size, files, target, location, "
+        "links) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET size = excluded.size, "
+        "files = excluded.files, links = excluded.links",
+        output.run, output.task, output.sequence, output.kind, output.cid, output.size,
+        output.files, output.target, output.location, output.links));
+    TRY(db.Run("DELETE FROM outputs WHERE task = ? AND sequence <= ?", output.task,
+               output.sequence - kKeptCommits));
+  }
+  return transaction.Commit();
+}
+
+Result<std::vector<OutputRecord>> Outputs(Database& db, const RunId& run) {
+  Statement row =
+      TRY(db.Query("SELECT task, sequence, kind, cid, size, files, target, location, links FROM "
+                   "outputs WHERE run = ? ORDER BY rowid",
+                   run));
+  std::vector<OutputRecord> outputs;
+  while (TRY(row.Step())) {
+    outputs.push_back({.run = run,
+                       .task = row.Text(0),
+                       .sequence = row.Int(1),
+                       .kind = row.Text(2),
+                       .cid = row.Text(3),
+                       .size = row.Int(4),
+                       .files = row.Int(5),
+                       .target = row.Text(6),
+                       .location = row.Text(7),
+                       .links = row.Text(8)});
+  }
+  return outputs;
+}
+
 Status SetPaused(Database& db, std::string_view task, bool paused) {
   TRY(db.Run(paused ? "INSERT INTO paused (task) VALUES (?) ON CONFLICT DO NOTHING"
                     : "DELETE FROM paused WHERE task = ?",

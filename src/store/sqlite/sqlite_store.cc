@@ -92,6 +92,12 @@ class SqliteStore final : public Store {
     return sqlite::SetLineage(Use().db, pipeline, records);
   }
   Result<std::vector<LineageRecord>> Lineage() override { return sqlite::Lineage(Use().db); }
+  Status AddOutputs(const std::vector<OutputRecord>& outputs) override {
+    return sqlite::AddOutputs(Use().db, outputs);
+  }
+  Result<std::vector<OutputRecord>> Outputs(const RunId& run) override {
+    return sqlite::Outputs(Use().db, run);
+  }
   Status AddFiles(const std::vector<FileRecord>& files) override {
     return sqlite::AddFiles(Use().db, files);
   }
