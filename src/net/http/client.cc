@@ -88,6 +88,7 @@ Status MultiClient::Prepare(Transfer& transfer) const {
     query.emplace_back(name, value.Reveal());
   transfer.url = WithQuery(request.url, query);
   transfer.host = TRY(ParseUrl(request.url)).host;
+  if (request.file_body) TRY(transfer.body.Open(*request.file_body));
   transfer.max_body = options_.max_body;
   transfer.max_headers = options_.max_headers;
   auto add = [&](const std::string& name, const std::string& value) -> Status {
@@ -253,6 +254,14 @@ void MultiClient::Configure(CURL* easy, Transfer& transfer) const {
   if (options_.proxy) set(CURLOPT_PROXY, options_.proxy->c_str());
   if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
+  } else if (request.file_body) {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+    set(CURLOPT_READFUNCTION, &OnBodyWanted);
+    set(CURLOPT_READDATA, static_cast<void*>(&transfer));
+    set(CURLOPT_SEEKFUNCTION, &OnBodySeek);
+    set(CURLOPT_SEEKDATA, static_cast<void*>(&transfer));
+    set(CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024L);
   } else if (!request.body.empty() || request.method == "POST") {
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     set(CURLOPT_POSTFIELDS, request.body.c_str());

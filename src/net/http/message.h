@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,12 +50,21 @@ struct Response {
 // `head` has a status and headers. What it leaves does not come; its error is the exchange's.
 using OnBody = std::function<Status(const Response& head, BodyStream& bytes)>;
 
+// A body too large to be kept: bytes of a file of this machine, between two texts (as a form of
+// several parts has them). Read anew with each attempt; the file must not change.
+struct FileBody {
+  std::string path;
+  int64_t size = 0;  // so many bytes of its begin
+  std::string before = {}, after = {};
+};
+
 struct Request {
   std::string method = "GET";
   std::string url;  // absolute, http or https; may have a query of its own
   Query query;      // added to it
   Headers headers;
   std::string body, content_type;
+  std::optional<FileBody> file_body;  // sent instead of `body`
   Credentials credentials;
   OnBody on_body;  // empty: it is kept
 };

@@ -163,7 +163,7 @@ Result<Response> Requester::FollowRedirects(Authenticator* authenticator, Reques
     if (from.Origin() != to.Origin() && !upgrade) {
       elsewhere = true;
       Forget(next);
-      if (keeps_method && !next.body.empty()) {
+      if (keeps_method && (!next.body.empty() || next.file_body)) {
         return Invalid(where + " redirects to another host, " + to.host +
                            ", and the request has a body that only the first may see",
                        "if it is trusted, use its address: " + Shown(*target));
@@ -175,6 +175,7 @@ Result<Response> Requester::FollowRedirects(Authenticator* authenticator, Reques
     if (!keeps_method && becomes_get) {
       next.method = "GET";
       next.body.clear();
+      next.file_body.reset();
       next.content_type.clear();
     }
   }

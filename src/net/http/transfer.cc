@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/text.h"
 
@@ -78,6 +79,19 @@ size_t OnHeader(char* bytes, size_t, size_t size, void* data) {
                                            Trim(line.substr(colon + 1)));
   }
   return size;
+}
+
+size_t OnBodyWanted(char* to, size_t, size_t most, void* data) {
+  auto& transfer = *static_cast<Transfer*>(data);
+  int64_t got = transfer.body.Read(to, most);
+  if (got >= 0) return static_cast<size_t>(got);
+  transfer.failure = Invalid(transfer.request.file_body->path + " changed while it was sent");
+  return CURL_READFUNC_ABORT;
+}
+
+int OnBodySeek(void* data, int64_t offset, int origin) {
+  bool found = origin == SEEK_SET && static_cast<Transfer*>(data)->body.Seek(offset);
+  return found ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 }  // namespace millrace::http

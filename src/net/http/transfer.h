@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "net/http/file_body.h"
 #include "net/http/message.h"
 
 struct curl_slist;
@@ -19,6 +20,7 @@ struct Transfer {
   std::string url, host;
   curl_slist* headers = nullptr;
   int64_t max_body = 0, max_headers = 0;
+  FileBodyReader body;  // of the request's file_body
   char words[256] = "";  // CURL_ERROR_SIZE
 
   // Of the event thread until the body begins or all is done; they do not change after that.
@@ -43,5 +45,7 @@ struct Transfer {
 // libcurl's callbacks; `data` is the Transfer.
 size_t OnBytes(char* bytes, size_t, size_t size, void* data);
 size_t OnHeader(char* bytes, size_t, size_t size, void* data);
+size_t OnBodyWanted(char* to, size_t, size_t most, void* data);
+int OnBodySeek(void* data, int64_t offset, int origin);
 
 }  // namespace millrace::http

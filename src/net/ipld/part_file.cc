@@ -1,11 +1,13 @@
 #include "net/ipld/part_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 namespace millrace::ipld {
@@ -37,6 +39,21 @@ Result<std::unique_ptr<PartFile>> PartFile::Create(const std::string& target) {
   Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
   if (file.get() < 0) return FromErrno("cannot write " + target, errno);
   return std::unique_ptr<PartFile>(new PartFile(std::move(path), std::move(file)));
+}
+
+void PartFile::Sweep(const std::string& target) {
+  std::string prefix = "." + std::filesystem::path(target).filename().string() + ".";
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(FolderOf(target), error), end; !error && it != end;
+       it.increment(error)) {
+    std::string name = it->path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(".part")) continue;
+    char* rest = nullptr;
+    long process = std::strtol(name.c_str() + prefix.size(), &rest, 10);
+    bool gone = process > 0 && *rest == '-' && kill(static_cast<pid_t>(process), 0) != 0 &&
+                errno == ESRCH;
+    if (gone) unlink(it->path().c_str());
+  }
 }
 
 PartFile::~PartFile() {

@@ -17,6 +17,8 @@ class PartFile {
   // <folder>/.<name>.<process id>-<number>.part, readable, too. `target` gives folder and name.
   static Result<std::unique_ptr<PartFile>> Create(const std::string& target);
   ~PartFile();
+  // Removes what processes of this machine that were killed left of `target`. Best effort.
+  static void Sweep(const std::string& target);
 
   Status Append(std::string_view bytes);
   // What is behind the end already.
