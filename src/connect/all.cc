@@ -1,4 +1,5 @@
 #include "connect/cassandra/cassandra.h"
+#include "connect/content/content.h"
 #include "connect/file/file.h"
 #include "connect/kafka/kafka.h"
 #include "connect/landing/landing.h"
@@ -12,6 +13,7 @@ namespace millrace {
 
 void RegisterAll(Registry& registry) {
   cassandra::Register(registry);
+  content::Register(registry);
   file::Register(registry);
   kafka::Register(registry);
   landing::Register(registry);
