@@ -1,12 +1,9 @@
 // millrace car pack | ls | verify | unpack
 #include <atomic>
-#include <condition_variable>
-#include <functional>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "cli/command.h"
+#include "cli/work_line.h"
 #include "cli/words.h"
 #include "net/ipld/car_files.h"
 #include "net/ipld/car_writer.h"
@@ -19,44 +16,6 @@ namespace millrace {
 namespace {
 
 using ipld::Cid;
-
-// After two seconds, on a terminal: one line that says how far it is, and goes when it is done.
-class ProgressLine {
- public:
-  ProgressLine(Invocation& invocation, std::string what, const std::atomic<int64_t>& bytes)
-      : terminal_(invocation.terminal), what_(std::move(what)), bytes_(bytes) {
-    if (!terminal_.interactive() || invocation.options.quiet) return;
-    painter_ = std::jthread([this](std::stop_token stop) { Paint(stop); });
-  }
-  ~ProgressLine() {
-    painter_ = {};
-    if (painted_) terminal_.Print("\r\033[K");
-  }
-
- private:
-  void Paint(std::stop_token stop) {
-    std::mutex mutex;
-    std::condition_variable_any due;
-    std::unique_lock lock(mutex);
-    auto begun = std::chrono::steady_clock::now();
-    due.wait_for(lock, stop, std::chrono::seconds(2), [] { return false; });
-    while (!stop.stop_requested()) {
-      std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begun;
-      int64_t bytes = bytes_.load();
-      std::string line = what_ + "  " + FormatBytes(bytes) + "  " +
-                         FormatBytes(static_cast<int64_t>(bytes / passed.count())) + "/s";
-      terminal_.Print("\r\033[K" + FitWidth(line, terminal_.width()));
-      painted_ = true;
-      due.wait_for(lock, stop, std::chrono::milliseconds(200), [] { return false; });
-    }
-  }
-
-  Terminal& terminal_;
-  const std::string what_;
-  const std::atomic<int64_t>& bytes_;
-  bool painted_ = false;
-  std::jthread painter_;
-};
 
 struct CarArguments {
   std::vector<std::string> paths;
@@ -76,7 +35,7 @@ class NoBlocks : public ipld::BlockSink {
 Result<ipld::Packed> PackInto(Invocation& invocation, const CarArguments& arguments,
                               ipld::BlockSink& sink) {
   ipld::PackProgress progress;
-  ProgressLine line(invocation, "packing", progress.bytes);
+  WorkLine line(invocation, "packing", progress.bytes);
   ipld::PackOptions options{.deduplicate = !arguments.keep_duplicates};
   options.walk = {.wrap = !arguments.no_wrap, .hidden = arguments.hidden};
   return ipld::Pack(arguments.paths, options, sink, invocation.signals.stop(), &progress);
@@ -127,7 +86,7 @@ Result<ipld::CarFiles> OpenFiles(Invocation& invocation, const std::vector<std::
                                  bool verify) {
   if (paths.empty()) return Invalid("name a CAR file");
   std::atomic<int64_t> bytes = 0;
-  ProgressLine line(invocation, "reading", bytes);
+  WorkLine line(invocation, "reading", bytes);
   return ipld::CarFiles::Open(paths, {.verify = verify, .bytes = &bytes},
                               invocation.signals.stop());
 }
@@ -230,7 +189,7 @@ Result<int> UnpackCar(Invocation& invocation, const CarArguments& arguments) {
   options.limits = TRY(LimitsOf(arguments, files.bytes()));
   ipld::Unpacked sum;
   {
-    ProgressLine line(invocation, "unpacking", bytes);
+    WorkLine line(invocation, "unpacking", bytes);
     for (const Cid& root : files.roots()) {
       // Several roots: each is a folder of its own.
       std::string folder = arguments.output;

@@ -88,7 +88,7 @@ Action DeclareInit(Options& options) {
   options.Argument("DIR", &given->folder,
                    "Where to; made when missing, and nothing in it is overwritten");
   options.Value("--example", "NAME", &given->example,
-                "What to begin with: " + Join(ExampleNames(), ", "));
+                "One of " + Join(ExampleNames(), ", "));
   options.Example("millrace init shop", "a small project to change into your own");
   options.Example("millrace init flights --example flights",
                   "336,776 flights, from files to figures");

@@ -7,6 +7,7 @@
 #include "cli/statement.h"
 #include "cli/text_table.h"
 #include "cli/words.h"
+#include "cli/witness.h"
 #include "cli/workspace.h"
 #include "run/interval.h"
 #include "run/run.h"
@@ -112,9 +113,11 @@ Result<int> Replay(Invocation& invocation, const RejectsArguments& arguments) {
   if (options.tasks.empty()) return Invalid("no task of " + pipeline.name + " has rejects");
   invocation.signals.OutlivePipes();
   std::unique_ptr<RunView> view = MakeRunView(invocation.options, invocation.terminal);
+  std::unique_ptr<proof::Witness> witness = TRY(MakeWitness(*workspace, *view));
+  Observer& observer = witness ? static_cast<Observer&>(*witness) : *view;
   Runner runner({workspace->env(), workspace->project(), workspace->registry(),
                  *TRY(workspace->engine()), *TRY(workspace->store()), *TRY(workspace->lake()),
-                 *view});
+                 observer});
   view->Watch([&runner] { return runner.Progress(); });
   Result<Runner::Outcome> outcome = runner.Run(pipeline.file, options, workspace->stop());
   view->Finish();

@@ -5,7 +5,9 @@
 #include "cli/plan_table.h"
 #include "cli/run_view.h"
 #include "cli/words.h"
+#include "cli/witness.h"
 #include "cli/workspace.h"
+#include "pipeline/files.h"
 #include "run/run.h"
 
 namespace millrace {
@@ -28,6 +30,12 @@ int ExitCodeOfRun(const Runner::Outcome& outcome, const Signals& signals) {
   bool data = outcome.status.code() == Code::kInvalid || outcome.status.code() == Code::kNotFound;
   if (outcome.status.ok() || data) return kExitFailed;
   return ExitCodeOf(outcome.status, signals);
+}
+
+void TellManifest(Invocation& invocation, const proof::Witness& witness) {
+  const GlobalOptions& options = invocation.options;
+  if (options.quiet || options.log_format != "text" || witness.last_manifest().empty()) return;
+  invocation.terminal.Print("  manifest: " + ShownPath(witness.last_manifest()) + "\n");
 }
 
 // A file with continuous tasks is stayed with, unless the call asks for one go at something.
@@ -73,9 +81,11 @@ Result<int> RunPipeline(Invocation& invocation, const RunArguments& arguments) {
   RunId resumed = resumes ? TRY(workspace->FindRun(arguments.resume)).id : "";
   invocation.signals.OutlivePipes();
   std::unique_ptr<RunView> view = MakeRunView(invocation.options, invocation.terminal);
+  std::unique_ptr<proof::Witness> witness = TRY(MakeWitness(*workspace, *view));
+  Observer& observer = witness ? static_cast<Observer&>(*witness) : *view;
   Runner runner({workspace->env(), workspace->project(), workspace->registry(),
                  *TRY(workspace->engine()), *TRY(workspace->store()), *TRY(workspace->lake()),
-                 *view});
+                 observer});
   view->Watch([&runner] { return runner.Progress(); });
   Result<Runner::Outcome> outcome =
       resumes ? runner.Resume(resumed, workspace->stop())
@@ -84,6 +94,10 @@ Result<int> RunPipeline(Invocation& invocation, const RunArguments& arguments) {
           : runner.Run(file, options, workspace->stop());
   view->Finish();
   if (!outcome.ok()) return outcome.status();
+  if (witness) TellManifest(invocation, *witness);
+  // It was told as it came; the run itself is what it is.
+  if (witness && !witness->status().ok() && outcome->state == RunState::kSucceeded)
+    return kExitFailed;
   return ExitCodeOfRun(*outcome, invocation.signals);
 }
 

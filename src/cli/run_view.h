@@ -25,6 +25,8 @@ std::unique_ptr<RunView> MakeRunView(const GlobalOptions& options, Terminal& ter
 
 // "✓ silver_flights   1.2 s   336,776 rows"
 std::string TaskLine(const Event& event, const Terminal& terminal, int name_width);
+// What was stored under a CID, who has it and where it is found: a line each.
+std::string OutputLines(const std::vector<OutputRecord>& outputs, const std::string& indent);
 // "⠹ bronze[flights]  reading  ━━━━━━──── 62 %  1,234,567 rows  45.1 MB  12.3 MB/s  3 s left"
 std::string ProgressLine(const TaskProgress& progress, const Terminal& terminal, int name_width,
                          size_t frame);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "cli/run_view.h"
 #include "cli/words.h"
 
@@ -64,7 +65,32 @@ std::string Bar(double fraction) {
   return bar;
 }
 
+Json OutputJson(const OutputRecord& output) {
+  Json json = {{"kind", output.kind}, {"cid", output.cid}, {"size", output.size}};
+  if (output.kind != "root") return json;
+  json["files"] = output.files;
+  json["target"] = output.target;
+  json["location"] = output.location;
+  json["links"] = output.links.empty() ? std::vector<std::string>() : Split(output.links, '\n');
+  return json;
+}
+
 }  // namespace
+
+std::string OutputLines(const std::vector<OutputRecord>& outputs, const std::string& indent) {
+  std::string text, told;
+  for (const OutputRecord& output : outputs) {
+    if (output.kind != "root") continue;
+    if (output.cid != told)
+      text += indent + output.cid + "  " + Counted(output.files, "file") + ", " +
+              FormatBytes(output.size) + "\n";
+    told = output.cid;
+    text += indent + "  " + output.target + ": " + output.location + "\n";
+    if (output.links.empty()) continue;
+    for (const std::string& link : Split(output.links, '\n')) text += indent + "  " + link + "\n";
+  }
+  return text;
+}
 
 std::string TaskLine(const Event& event, const Terminal& terminal, int name_width) {
   const TaskRecord& record = event.record;
@@ -77,7 +103,7 @@ std::string TaskLine(const Event& event, const Terminal& terminal, int name_widt
       line +=
           terminal.Paint(Style::kYellow, ", " + FormatCount(record.rows_rejected) + " rejected");
     }
-    return line + "\n";
+    return line + "\n" + OutputLines(event.outputs, "    ");
   }
   if (event.task_state == TaskState::kFailed) {
     line += "  " + FormatDuration(event.duration) + "  " + terminal.Paint(Style::kRed, "failed: ");
@@ -143,6 +169,7 @@ std::string EventJson(const Event& event) {
     json["rows_rejected"] = event.record.rows_rejected;
     json["bytes_in"] = event.record.bytes_in;
     json["bytes_out"] = event.record.bytes_out;
+    for (const OutputRecord& output : event.outputs) json["outputs"].push_back(OutputJson(output));
   }
   if (event.kind == Event::Kind::kStreamed && !event.record.task.empty()) {
     json["rows_in"] = event.record.rows_in;

@@ -1,14 +1,18 @@
 // millrace show
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <memory>
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/run_view.h"
 #include "cli/text_table.h"
 #include "cli/words.h"
 #include "cli/workspace.h"
 #include "pipeline/files.h"
+#include "proof/witness.h"
 
 namespace millrace {
 
@@ -70,7 +74,7 @@ std::string InOut(int64_t in, int64_t out, std::string (*format)(int64_t)) {
   return (in == 0 ? "–" : format(in)) + " → " + (out == 0 ? "–" : format(out));
 }
 
-void PrintHead(Terminal& terminal, const RunRecord& run) {
+void PrintHead(Terminal& terminal, const Project& project, const RunRecord& run) {
   bool killed = WasKilled(run);
   std::string state = killed ? "killed" : std::string(Name(run.state));
   std::string text = terminal.Paint(killed ? Style::kYellow : StyleOf(run.state),
@@ -80,6 +84,8 @@ void PrintHead(Terminal& terminal, const RunRecord& run) {
   if (run.ended) text += ", took " + FormatDuration(*run.ended - run.started);
   text += "  ·  " + ShownPath(run.pipeline_file) + "\n";
   for (const auto& [name, value] : run.params) text += "  " + name + " = " + value + "\n";
+  const std::string manifest = proof::ManifestPath(project, run.id);
+  if (access(manifest.c_str(), F_OK) == 0) text += "  manifest: " + ShownPath(manifest) + "\n";
   terminal.Print(text + "\n");
 }
 
@@ -132,6 +138,19 @@ void PrintChecks(Terminal& terminal, const std::vector<CheckRecord>& checks) {
   terminal.Print("\n" + table.Format(terminal));
 }
 
+void PrintOutputs(Terminal& terminal, const std::vector<OutputRecord>& outputs) {
+  std::map<std::string, std::vector<OutputRecord>> by_task;
+  for (const OutputRecord& output : outputs) by_task[output.task].push_back(output);
+  for (const auto& [task, its] : by_task) {
+    std::string text = "\n" + ShortTask(task) + " stored\n" + OutputLines(its, "  ");
+    for (const OutputRecord& output : its) {
+      if (output.kind != "root")
+        text += "    " + output.kind + "  " + output.cid + "  " + FormatCount(output.size) + " B\n";
+    }
+    terminal.Print(text);
+  }
+}
+
 Status PrintFailures(Terminal& terminal, Store& store, const std::vector<TaskRecord>& tasks) {
   for (const TaskRecord& task : tasks) {
     if (task.reason.empty() || task.state == TaskState::kSkipped ||
@@ -160,9 +179,10 @@ Result<int> ShowRun(Invocation& invocation, const std::string& name) {
   Store* store = TRY(workspace->store_to_read());
   std::vector<TaskRecord> tasks = TRY(store->Tasks(run.id));
   Terminal& terminal = invocation.terminal;
-  PrintHead(terminal, run);
+  PrintHead(terminal, workspace->project(), run);
   PrintTasks(terminal, tasks);
   PrintChecks(terminal, TRY(store->Checks(run.id)));
+  PrintOutputs(terminal, TRY(store->Outputs(run.id)));
   TRY(PrintFailures(terminal, *store, tasks));
   bool told = std::any_of(tasks.begin(), tasks.end(), [](const TaskRecord& task) {
     return task.state == TaskState::kFailed || task.state == TaskState::kCanceled;

@@ -12,7 +12,6 @@ namespace millrace {
 
 namespace {
 
-constexpr int64_t kTargetFileSize = int64_t{256} << 20;
 
 Result<std::unique_ptr<Table>> FindTable(Workspace& workspace, const std::string& text) {
   Result<TableName> name = ParseTableName(text);
@@ -81,8 +80,9 @@ Result<int> Compact(Invocation& invocation, const std::string& name, bool all) {
     std::unique_ptr<Table> table = TRY(FindTable(*workspace, each));
     Snapshot before = TRY(table->Load());
     std::unique_ptr<Session> session = TRY(TRY(workspace->engine())->Open("compact " + each));
-    int64_t version = TRY(
-        table->Compact(*session, kTargetFileSize, workspace->env().clock.Now(), workspace->stop()));
+    Time now = workspace->env().clock.Now();
+    int64_t version =
+        TRY(table->Compact(*session, CompactOptions(), now, workspace->stop()));
     Snapshot after = TRY(table->Load());
     std::string result = version == before.version
                              ? "nothing to do, " + Counted(before.files.size(), "file")

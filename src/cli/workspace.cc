@@ -23,12 +23,12 @@ Result<int64_t> EngineMemory(const std::string& limit) {
 
 }  // namespace
 
-Result<std::unique_ptr<Workspace>> Workspace::Open(Invocation& invocation) {
+Result<std::unique_ptr<Workspace>> Workspace::Open(Invocation& invocation, ProjectPart part) {
   std::unique_ptr<Workspace> workspace(new Workspace(invocation));
   std::string environment = invocation.options.environment;
   if (const char* name = getenv("MILLRACE_ENV"); environment.empty() && name) environment = name;
   Diagnostics diagnostics;
-  workspace->project_ = LoadProject(".", environment, diagnostics);
+  workspace->project_ = LoadProject(".", environment, diagnostics, part);
   RegisterAll(workspace->registry_);
   workspace->connections_ =
       Connections(workspace->project_.connections, workspace->registry_, diagnostics);
@@ -75,6 +75,7 @@ Result<std::unique_ptr<Engine>> Workspace::OpenEngine() const {
   options.memory_limit = TRY(EngineMemory(settings.memory_limit));
   if (!settings.spill_limit.empty()) options.spill_limit = TRY(ParseBytes(settings.spill_limit));
   options.leave_memory = kLeavesMemory;
+  options.in_order = in_order_ || !project_.manifests.key.empty();
   return OpenDuckDb(options);
 }
 

@@ -21,7 +21,11 @@ class Workspace {
  public:
   // The project of the current folder. Warnings of millrace.yml go to stderr; its errors are the
   // status.
-  static Result<std::unique_ptr<Workspace>> Open(Invocation& invocation);
+  static Result<std::unique_ptr<Workspace>> Open(Invocation& invocation,
+                                                 ProjectPart part = ProjectPart::kAll);
+
+  // Before the engine is asked for: see EngineOptions.
+  void WriteInOrder() { in_order_ = true; }
 
   Env& env() { return invocation_.env; }
   Terminal& terminal() { return invocation_.terminal; }
@@ -60,6 +64,7 @@ class Workspace {
   bool had_state_folder_ = true;
   Registry registry_;
   Connections connections_;
+  bool in_order_ = false;
   std::unique_ptr<Engine> engine_;  // outlives the lake
   std::unique_ptr<Lake> lake_;
   std::unique_ptr<Store> store_, store_to_read_;
