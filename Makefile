@@ -9,7 +9,7 @@ ASSESSMENTS ?= 400
 STUDENTS    ?= 2000
 SECONDS     ?= 60
 
-.PHONY: all help setup run medallion assessments users test test-long bench sanitize coverage clean-machine-test install clean
+.PHONY: all help setup run medallion assessments users decentralized test test-long bench sanitize coverage clean-machine-test install clean
 
 all: $(BUILD)/build.ninja  ## builds build/millrace and the tests
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -44,6 +44,10 @@ users: $(BUILD)/millrace  ## examples/users for a minute: an API, PostgreSQL, Ka
 	@for jars in kafka registry cassandra; do tools/test-jars $$jars >/dev/null; done
 	@$$(tools/test-python) tools/run-users $(BUILD)/millrace --seconds $(SECONDS)
 
+decentralized: $(BUILD)/millrace  ## examples/decentralized: a file's words to the Storacha service, started here (FILE=…)
+	@tools/test-node >/dev/null
+	@tools/run-decentralized $(BUILD)/millrace $(FILE)
+
 test:  ## installs, builds, runs all tests in their short form
 	@tools/setup test
 	@tests/services/install
@@ -64,6 +68,8 @@ bench: $(BUILD)/millrace  ## measures, beside floors and peers; results in bench
 	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/decode_driver && $$(tools/test-python) bench/decode.py --build $(BUILD)
 	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/s3_driver && bench/s3.py --build $(BUILD)
 	@bench/cassandra.py --build $(BUILD)
+	@bench/storacha.py --millrace $(BUILD)/millrace
+	@bench/car.py --millrace $(BUILD)/millrace
 	@ninja -C $(BUILD) -j $(JOBS) --quiet tests/kafka_driver && $$(tools/test-python) bench/streams.py --build $(BUILD)
 
 sanitize:  ## unit, golden, conformance and interop tests and the flights under ASan and UBSan (PRESET=tsan: ThreadSanitizer)

@@ -7,9 +7,11 @@
 #include "base/text.h"
 #include "conformance/api_server.h"
 #include "conformance/cassandra_world.h"
+#include "conformance/content_world.h"
 #include "conformance/kafka_world.h"
 #include "conformance/postgres_world.h"
 #include "conformance/s3_world.h"
+#include "conformance/storacha_world.h"
 #include "conformance/suite.h"
 
 namespace millrace::conformance {
@@ -194,6 +196,15 @@ SinkKind FileSink(const std::string& label, const std::string& config, const std
           .replaces = replaces};
 }
 
+SinkKind ArchiveSink(const std::string& label, const std::string& more, bool replaces) {
+  return {.label = label,
+          .connector = "decentralized",
+          .config = "{targets: [archive], archive: {folder: kept}, path: rows.parquet" + more + "}",
+          .read = [=](World& world) { return ReadArchive(world, !replaces); },
+          .spoil = FileInTheWay("kept"),
+          .replaces = replaces};
+}
+
 }  // namespace
 
 void RegisterConnectors(Registry& registry) { RegisterAll(registry); }
@@ -243,6 +254,11 @@ std::vector<SourceKind> SourceKinds() {
        .config = "\"data/*.parquet\"",
        .missing_config = missing,
        .add = AddFile(".parquet", "parquet")},
+      {.label = "ipfs_car",
+       .connector = "ipfs",
+       .config = "{car: data.car}",
+       .missing_config = "{car: missing.car}",
+       .add = AddToCar},
       {.label = "kafka",
        .connector = "kafka",
        .config = KafkaSource("@WORLD@"),
@@ -298,8 +314,17 @@ std::vector<SinkKind> SinkKinds() {
        .lake = LakeBesideCassandra,
        .types = kCassandraTypes,
        .shows_early = true},
+      ArchiveSink("decentralized_append", ", mode: append", false),
+      ArchiveSink("decentralized_replace", ", shard_size: 2MB", true),
       FileSink("file_a_commit", "{path: out/, format: parquet}", "out/*.parquet", false),
       FileSink("file_replaced", "out/rows.parquet", "out/rows.parquet", true),
+      {.label = "ipfs",
+       .connector = "ipfs",
+       .config = "{api: \"" + NodeAddress() + "\", path: rows.parquet}",
+       .read = ReadNode,
+       .spoil = FileInTheWay(".millrace/uploads"),
+       .lake = LakeBesideNode,
+       .replaces = true},
       KafkaSink("kafka_exactly_once", "exactly_once"),
       {.label = "landing",
        .connector = "landing",
@@ -318,6 +343,13 @@ std::vector<SinkKind> SinkKinds() {
       PostgresSink("postgres_delete_insert", "mode: delete_insert, key: id", false),
       S3Sink("s3_a_commit", "out/", "out/*.parquet", false),
       S3Sink("s3_replaced", "out/rows.parquet", "out/rows.parquet", true),
+      {.label = "storacha",
+       .connector = "storacha",
+       .config = "{" + StorachaFields() + ", path: rows.parquet}",
+       .read = ReadStoracha,
+       .spoil = FileInTheWay(".millrace/uploads"),
+       .lake = LakeBesideStoracha,
+       .replaces = true},
       TableSink("table_append", "mode: append", false),
       TableSink("table_replace", "mode: replace", true),
       TableSink("table_merge", "mode: merge, key: id", false),

