@@ -13,16 +13,15 @@ import hashlib
 import os
 import random
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tests/services")
 import kubo_server  # noqa: E402
 import storacha_server  # noqa: E402
+from figures import Figures, save  # noqa: E402
 
 UNITS = {"MB": 1000**2, "GB": 1000**3}
 PIECE = 1 << 20
@@ -55,25 +54,15 @@ class Bench:
         self.millrace = os.path.abspath(options.millrace)
         self.ipfs = kubo_server.install()
         self.node = storacha_server.install()
-        self.figures = {}
+        self.figures = Figures()
 
     def run(self, program, command):
-        begun = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   env={**os.environ, "IPFS_PATH": f"{self.folder}/ipfs", "IPFS_TELEMETRY": "off"})
-        out = process.stdout.read()
-        process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            sys.exit(f"{program} failed")
-        figure = (time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-        self.figures.setdefault(program, []).append(figure)
-        print(f"  {program}: {figure[0]:.2f} s, CPU {figure[1]:.2f} s, {figure[2]:.0f} MB", file=sys.stderr, flush=True)
+        """The root that it found."""
+        out = self.figures.run(program, command, {"IPFS_PATH": f"{self.folder}/ipfs", "IPFS_TELEMETRY": "off"})
         return next(word for word in out.split()[::-1] if word.startswith("baf"))
 
     def measure(self, path, rounds):
-        self.figures = {}
+        self.figures = Figures()
         archive = f"{self.folder}/out.car"
         add = [self.ipfs, "add", "-Q", "-r", "--only-hash", "--cid-version=1", "--raw-leaves", "--chunker=size-1048576",
                "--max-file-links=1024", path]
@@ -92,17 +81,8 @@ class Bench:
                     os.remove(archive)
         ours = roots["millrace car pack"]
         same = [name for name in roots if not name.startswith("floor") and roots[name] == ours]
-        return self.table() + f"\nThe same root ({ours}): {', '.join(same)}.\n"
-
-    def table(self):
-        lines = ["| program | wall (least to most) | CPU | peak memory | of the floor's wall |", "|---|---:|---:|---:|---:|"]
-        base = statistics.median(figure[0] for figure in self.figures["floor: SHA-256, all cores"])
-        for program, figures in self.figures.items():
-            walls, cpus, memory = zip(*figures)
-            wall = statistics.median(walls)
-            lines.append(f"| {program} | {wall:.2f} s ({min(walls):.2f} to {max(walls):.2f}) | {statistics.median(cpus):.2f} s | "
-                         f"{max(memory):.0f} MB | {wall / base:.2f} × |")
-        return "\n".join(lines) + "\n"
+        table = self.figures.table("floor: SHA-256, all cores", "of the floor's wall")
+        return table + f"\nThe same root ({ours}): {', '.join(same)}.\n"
 
 
 def main():
@@ -140,8 +120,7 @@ def main():
                      f"{bench.measure(f'{folder}/many', options.rounds)}\n")
         print(text)
         if options.save:
-            with open(f"{HERE}/results/{time.strftime('%Y-%m-%d')}.md", "a", encoding="utf-8") as out:
-                out.write(f"\n{text}")
+            save(text)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

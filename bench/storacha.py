@@ -12,7 +12,6 @@ import base64
 import hashlib
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tests/services")
+from figures import Figures, save  # noqa: E402
 from storacha_server import StorachaServer, install  # noqa: E402
 
 UNITS = {"MB": 1000**2, "GB": 1000**3}
@@ -35,7 +35,7 @@ class Bench:
             for left in range(self.size, 0, -(1 << 20)):
                 out.write(os.urandom(min(left, 1 << 20)))
         self.parts = self.cut()
-        self.figures = {}   # program → [(wall, CPU, MB)]
+        self.figures = Figures()
         self.roots = set()
 
     def cut(self):
@@ -52,20 +52,6 @@ class Bench:
                 parts.append((path, base64.b64encode(checksum.digest()).decode()))
         return parts
 
-    def run(self, program, command, environment):
-        begun = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                   text=True, env={**os.environ, **environment})
-        out = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        figure = (time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-        if process.returncode != 0:
-            sys.exit(f"{program} failed: {out[-2000:]}")
-        self.figures.setdefault(program, []).append(figure)
-        print(f"  {program}: {figure[0]:.2f} s, CPU {figure[1]:.2f} s, {figure[2]:.0f} MB", file=sys.stderr, flush=True)
-        return out
-
     def ours(self, server):
         space = server.space()
         project = f"{self.folder}/project"
@@ -73,7 +59,7 @@ class Bench:
         with open(f"{project}/pipeline.yml", "w", encoding="utf-8") as out:
             out.write(f'name: p\ntasks:\n  - name: share\n    from: {{file: "{self.data}"}}\n'
                       f'    to: {{storacha: {{token: "${{STORACHA_API_TOKEN}}", url: "{server.url}", service_did: "{server.did}"}}}}\n')
-        self.run("millrace run", [self.millrace, "run", project], {"STORACHA_API_TOKEN": server.token(space)})
+        self.figures.run("millrace run", [self.millrace, "run", project], {"STORACHA_API_TOKEN": server.token(space)})
         shutil.rmtree(project)
         self.uploaded(server)
 
@@ -88,7 +74,7 @@ class Bench:
         cli("login", "me@example.com")
         made = cli("space", "create", "bench", "--no-recovery", "--account", "me@example.com", "--no-gateway-authorization")
         server.ask("/_test/space", {"space": next(word for word in made.split() if word.startswith("did:key:"))})
-        self.run("storacha up", [*program, "up", self.data], environment)
+        self.figures.run("storacha up", [*program, "up", self.data], environment)
         self.uploaded(server)
 
     def floor(self, server):
@@ -97,23 +83,12 @@ class Bench:
         for number, (path, checksum) in enumerate(self.parts):
             words += ["--next"] if number else []
             words += ["-T", path, "-H", f"x-amz-checksum-sha256: {checksum}", "-H", "Expect:", f"{node}/part{number}"]
-        self.run("floor: curl", words, {})
+        self.figures.run("floor: curl", words)
 
     def uploaded(self, server):
         self.roots |= {upload["root"] for upload in server.state()["uploads"]}
         if len(self.roots) != 1:
             sys.exit(f"not the same root: {self.roots}")
-
-    def table(self):
-        lines = ["| program | wall (least to most) | client CPU | peak memory | of its own command line's wall |",
-                 "|---|---:|---:|---:|---:|"]
-        peer = statistics.median(figure[0] for figure in self.figures["storacha up"])
-        for program, figures in self.figures.items():
-            walls, cpus, memory = zip(*figures)
-            wall = statistics.median(walls)
-            lines.append(f"| {program} | {wall:.2f} s ({min(walls):.2f} to {max(walls):.2f}) | {statistics.median(cpus):.2f} s | "
-                         f"{max(memory):.0f} MB | {wall / peer:.2f} × |")
-        return "\n".join(lines)
 
 
 def main():
@@ -131,11 +106,11 @@ def main():
             for job in jobs if number % 2 == 0 else jobs[::-1]:
                 with StorachaServer(f"{folder}/server") as server:
                     job(server)
-        text = f"### An upload of {options.size} to the local Storacha service, {options.rounds} rounds\n\n{bench.table()}\n"
+        table = bench.figures.table("storacha up", "of its own command line's wall")
+        text = f"### An upload of {options.size} to the local Storacha service, {options.rounds} rounds\n\n{table}"
         print(text)
         if options.save:
-            with open(f"{HERE}/results/{time.strftime('%Y-%m-%d')}.md", "a", encoding="utf-8") as out:
-                out.write(f"\n{text}")
+            save(text)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -3,11 +3,14 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 
+#include "base/openssl.h"
+
 namespace millrace {
+
+using openssl::Bytes;
+using openssl::Must;
 
 namespace {
 
@@ -15,17 +18,6 @@ constexpr size_t kKeySize = 32, kSignatureSize = 64;
 
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
-
-void Must(bool ok, const char* what) {
-  if (ok) return;
-  std::fprintf(stderr, "millrace: OpenSSL failed: %s\n", what);
-  std::abort();
-}
-
-const unsigned char* Bytes(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 Key PrivateKey(std::string_view seed) {
   Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, Bytes(seed), seed.size()),

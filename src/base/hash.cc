@@ -4,9 +4,8 @@
 #include <openssl/rand.h>
 
 #include <array>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+
+#include "base/openssl.h"
 
 namespace millrace {
 
@@ -14,11 +13,7 @@ namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-void Must(int ok, const char* what) {
-  if (ok == 1) return;
-  std::fprintf(stderr, "millrace: OpenSSL failed: %s\n", what);
-  std::abort();
-}
+void Must(int ok, const char* what) { openssl::Must(ok == 1, what); }
 
 }  // namespace
 
@@ -38,22 +33,27 @@ void Sha256::Update(std::string_view bytes) {
 std::string Sha256::Hex() const {
   State copy;
   Must(EVP_MD_CTX_copy_ex(copy.context, state_->context), "SHA-256 copy");
-  std::array<unsigned char, 32> digest;
+  std::string digest(32, '\0');
   unsigned length = 0;
-  Must(EVP_DigestFinal_ex(copy.context, digest.data(), &length), "SHA-256 final");
-  std::string hex;
-  hex.reserve(64);
-  for (unsigned char byte : digest) {
-    hex += kHex[byte >> 4];
-    hex += kHex[byte & 15];
-  }
-  return hex;
+  Must(EVP_DigestFinal_ex(copy.context, openssl::Bytes(digest), &length), "SHA-256 final");
+  return HexOf(digest);
 }
 
 std::string Sha256Hex(std::string_view bytes) {
   Sha256 hash;
   hash.Update(bytes);
   return hash.Hex();
+}
+
+std::string HexOf(std::string_view bytes) {
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (char c : bytes) {
+    auto byte = static_cast<unsigned char>(c);
+    hex += kHex[byte >> 4];
+    hex += kHex[byte & 15];
+  }
+  return hex;
 }
 
 std::string NewUuid() {

@@ -24,6 +24,8 @@ class Sha256 {
 };
 
 std::string Sha256Hex(std::string_view bytes);
+// Two lower-case digits for each byte.
+std::string HexOf(std::string_view bytes);
 // A random UUID (version 4), 36 characters.
 std::string NewUuid();
 

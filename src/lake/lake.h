@@ -126,6 +126,7 @@ struct CompactOptions {
   // For who comes again and again: a file is only rewritten with as much as it has itself, so that
   // a row is rewritten a few times in all, and a few files of each size stay.
   bool in_steps = false;
+  size_t most_files = 1000;  // that become one at once: all of them are open then
 };
 
 class Table {

@@ -333,6 +333,17 @@ TEST_F(LakeTest, CompactsSmallFilesOfAPartition) {
   EXPECT_EQ(compact({.target_size = 0}).code(), Code::kInvalid);
 }
 
+TEST_F(LakeTest, CompactsMoreFilesThanCanBeOpenAtOnce) {
+  for (int i = 0; i < 11; ++i)
+    ASSERT_TRUE(Write("s.t", "SELECT " + std::to_string(i) + " AS id").ok());
+  Lines before = Rows("s.t");
+  CompactOptions options{.most_files = 3};
+  EXPECT_EQ(*OpenTable("s.t")->Compact(*session_, options, SystemClock().Now(), {}), 13)
+      << "four of three, then two, then one";
+  EXPECT_EQ(OpenTable("s.t")->Load()->files.size(), 1u);
+  EXPECT_EQ(Rows("s.t"), before);
+}
+
 TEST_F(LakeTest, InStepsALargeFileIsNotRewrittenForAFewSmallOnes) {
   const std::string large = "SELECT i, md5(i::VARCHAR) AS h FROM range(100000) AS r(i)";
   ASSERT_TRUE(Write("s.t", large).ok());

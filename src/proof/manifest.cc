@@ -339,8 +339,8 @@ Result<Sealed> OpenManifest(std::string_view file) {
   Sealed sealed{.manifest = TRY(FromJson(json.at("manifest"))), .key = signature->at("key")};
   ucan::Did signer = TRY(ucan::Did::ParseKey(sealed.key));
   std::optional<std::string> value = FromBase64(signature->at("value").get<std::string>());
-  sealed.is_authentic = value && VerifyEd25519(signer.public_key(),
-                                                 Canonical(json.at("manifest")), *value);
+  std::string text = Canonical(json.at("manifest"));
+  sealed.is_authentic = value && VerifyEd25519(signer.public_key(), text, *value);
   return sealed;
 }
 

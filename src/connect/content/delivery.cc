@@ -18,13 +18,14 @@ bool MayPass(Code code) {
   return code == Code::kUnavailable || code == Code::kConflict || code == Code::kExhausted;
 }
 
-// The oldest records of what was stored go, beyond kKeptUploads of a sink. Best effort.
+// The oldest records of what was stored go, beyond kKeptUploads of a sink; not one with each
+// commit, since they are read for it. Best effort.
 void Prune(const std::string& state_folder, const std::string& sink) {
-  Result<std::vector<Upload>> all = Upload::All(state_folder);
+  Result<size_t> there = Upload::CountOfSink(state_folder, sink);
+  if (!there.ok() || *there <= kKeptUploads + kKeptUploads / 10) return;
+  Result<std::vector<Upload>> all = Upload::OfSink(state_folder, sink);
   if (!all.ok()) return;
-  std::erase_if(*all, [&](const Upload& each) {
-    return each.info().sink != sink || !each.done() || each.has_shards();
-  });
+  std::erase_if(*all, [](const Upload& each) { return !each.done() || each.has_shards(); });
   for (size_t i = 0; i + kKeptUploads < all->size(); ++i) (void)(*all)[i].Remove();
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/failpoint.h"
 #include "base/file_copy.h"
+#include "base/hash.h"
 #include "base/scratch_folder.h"
 #include "base/text.h"
 #include "config/json.h"
@@ -10,16 +11,6 @@
 namespace millrace::content {
 
 namespace {
-
-std::string HexOf(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned char byte : bytes) {
-    hex += kDigits[byte >> 4];
-    hex += kDigits[byte & 15];
-  }
-  return hex;
-}
 
 // <path>/<root>/<CID of a shard>.car, the index among them, and upload.json, which comes last and
 // says what belongs together. The server gets the SHA-256 of each, which is in its name.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "base/hash.h"
 #include "base/time.h"
 #include "connect/content/node.h"
 #include "net/http/url.h"
@@ -30,15 +31,6 @@ std::vector<ipld::ShardFile> BlobsOf(const ipld::Shards& content) {
   std::vector<ipld::ShardFile> blobs = content.shards;
   blobs.push_back(content.index);
   return blobs;
-}
-
-std::string HexOf(std::string_view bytes) {
-  std::string hex;
-  for (unsigned char byte : bytes) {
-    hex += "0123456789abcdef"[byte >> 4];
-    hex += "0123456789abcdef"[byte & 15];
-  }
-  return hex;
 }
 
 class StorachaTarget final : public Target {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/descriptor.h"
@@ -123,25 +124,75 @@ void ForgetPaths(ipld::Shards& content) {
 
 UploadLock::~UploadLock() { ::close(file_); }
 
-Result<std::vector<Upload>> Upload::All(const std::string& state_folder,
-                                        std::vector<Status>* damaged) {
-  std::vector<Upload> uploads;
+namespace {
+
+// Of the folders that are uploads by their names, those whose name is wanted.
+Result<std::vector<std::string>> FoldersOf(const std::string& state_folder,
+                                           const std::function<bool(const std::string&)>& wanted) {
+  std::vector<std::string> folders;
+  std::string all = Upload::FolderOfAll(state_folder);
   std::error_code error;
-  fs::directory_iterator it(FolderOfAll(state_folder), error), end;
-  if (error == std::errc::no_such_file_or_directory) return uploads;
+  fs::directory_iterator it(all, error), end;
+  if (error == std::errc::no_such_file_or_directory) return folders;
   for (; !error && it != end; it.increment(error)) {
-    if (!it->path().filename().string().starts_with("b") || !it->is_directory()) continue;
-    Result<Upload> upload = Open(it->path().string());
+    std::string name = it->path().filename().string();
+    if (name.starts_with("b") && wanted(name) && it->is_directory())
+      folders.push_back(it->path().string());
+  }
+  if (error) return FromErrno("cannot read " + all, error.value());
+  return folders;
+}
+
+std::string NameOf(const UploadInfo& info) {
+  return info.content.root.Text() + "-" + info.sink + "-" + std::to_string(info.commit.sequence);
+}
+
+bool IsOfSink(const std::string& name, const std::string& sink) {
+  size_t dash = name.find('-');
+  return dash != name.npos && name.substr(dash + 1).starts_with(sink + "-");
+}
+
+// The oldest first.
+Result<std::vector<Upload>> OpenAll(const std::vector<std::string>& folders,
+                                    std::vector<Status>* damaged) {
+  std::vector<Upload> uploads;
+  for (const std::string& folder : folders) {
+    Result<Upload> upload = Upload::Open(folder);
     // One whose removal was killed has no upload.json any more.
     if (upload.code() == Code::kNotFound) continue;
     if (!upload.ok() && damaged) damaged->push_back(upload.status());
     if (upload.ok()) uploads.push_back(*std::move(upload));
   }
-  if (error) return FromErrno("cannot read " + FolderOfAll(state_folder), error.value());
   std::ranges::sort(uploads, {}, [](const Upload& each) {
-    return std::pair(each.info_.packed, each.folder_);
+    return std::pair(each.info().packed, each.folder());
   });
   return uploads;
+}
+
+}  // namespace
+
+Result<std::vector<Upload>> Upload::All(const std::string& state_folder,
+                                        std::vector<Status>* damaged) {
+  auto any = [](const std::string&) { return true; };
+  return OpenAll(TRY(FoldersOf(state_folder, any)), damaged);
+}
+
+Result<std::vector<Upload>> Upload::OfCommit(const std::string& state_folder,
+                                             const std::string& sink, int64_t sequence) {
+  std::string end = "-" + sink + "-" + std::to_string(sequence);
+  auto ours = [&](const std::string& name) { return name.ends_with(end); };
+  return OpenAll(TRY(FoldersOf(state_folder, ours)), nullptr);
+}
+
+Result<std::vector<Upload>> Upload::OfSink(const std::string& state_folder,
+                                           const std::string& sink) {
+  auto ours = [&](const std::string& name) { return IsOfSink(name, sink); };
+  return OpenAll(TRY(FoldersOf(state_folder, ours)), nullptr);
+}
+
+Result<size_t> Upload::CountOfSink(const std::string& state_folder, const std::string& sink) {
+  auto ours = [&](const std::string& name) { return IsOfSink(name, sink); };
+  return TRY(FoldersOf(state_folder, ours)).size();
 }
 
 Result<Upload> Upload::Open(const std::string& folder) {
@@ -164,8 +215,7 @@ Result<Upload> Upload::Open(const std::string& folder) {
 
 Result<Upload> Upload::Add(const std::string& state_folder, const std::string& packing,
                            const UploadInfo& info) {
-  std::string name = info.content.root.Text() + "-" + info.sink + "-" +
-                     std::to_string(info.commit.sequence);
+  std::string name = NameOf(info);
   std::string folder = FolderOfAll(state_folder) + "/" + name;
   if (fs::exists(folder + "/" + kInfoFile)) {
     Result<Upload> there = Open(folder);

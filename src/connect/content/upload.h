@@ -61,6 +61,13 @@ class Upload {
   // Those that are there, the oldest first. What is damaged is passed over, and told to `damaged`.
   static Result<std::vector<Upload>> All(const std::string& state_folder,
                                          std::vector<Status>* damaged = nullptr);
+  // Those of one commit of a sink, and all of a sink; the others are not read.
+  static Result<std::vector<Upload>> OfCommit(const std::string& state_folder,
+                                              const std::string& sink, int64_t sequence);
+  static Result<std::vector<Upload>> OfSink(const std::string& state_folder,
+                                            const std::string& sink);
+  // As their folders' names say, without reading one.
+  static Result<size_t> CountOfSink(const std::string& state_folder, const std::string& sink);
   // kInvalid: it is none, or its shards are not what they were.
   static Result<Upload> Open(const std::string& folder);
   // `packing` holds the shards of `info.content`, and becomes its folder. Where there is one of the

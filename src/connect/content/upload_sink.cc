@@ -87,9 +87,9 @@ Result<WriteCount> UploadSink::WriteFrom(Session& session, const Sql& rows, std:
 
 // What this very interval packed before it was killed, or its targets were away.
 Result<std::optional<Upload>> UploadSink::Waiting(const WriteIntent& intent) const {
-  for (Upload& upload : TRY(Upload::All(context_.state_folder))) {
+  for (Upload& upload : TRY(Upload::OfCommit(context_.state_folder, id_, intent.id.sequence))) {
     const UploadInfo& info = upload.info();
-    bool same = info.sink == id_ && info.commit == intent.id && info.now == intent.now;
+    bool same = info.commit == intent.id && info.now == intent.now;
     if (same && upload.has_shards()) return std::optional(std::move(upload));
   }
   return std::optional<Upload>();
@@ -153,9 +153,9 @@ Status UploadSink::Store(const CommitInfo& commit, std::stop_token stop) {
 
 // Rows that came otherwise when the interval was walked again: nobody waits for what they were.
 Status UploadSink::RemoveSuperseded(const CommitInfo& commit) {
-  for (Upload& upload : TRY(Upload::All(context_.state_folder))) {
+  for (Upload& upload : TRY(Upload::OfCommit(context_.state_folder, id_, commit.id.sequence))) {
     const UploadInfo& info = upload.info();
-    bool same = info.sink == id_ && info.commit == commit.id && info.now == commit.now;
+    bool same = info.commit == commit.id && info.now == commit.now;
     if (same && !upload.done()) TRY(upload.Remove());
   }
   return Status::Ok();

@@ -6,26 +6,18 @@
 #include <openssl/rand.h>
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+
+#include "base/openssl.h"
 
 namespace millrace::age {
+
+using openssl::Bytes;
+using openssl::Must;
 
 namespace {
 
 using PrivateKey = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
-
-void Must(bool ok, const char* what) {
-  if (ok) return;
-  std::fprintf(stderr, "millrace: OpenSSL failed: %s\n", what);
-  std::abort();
-}
-
-const unsigned char* Bytes(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 PrivateKey X25519Key(std::string_view secret) {
   PrivateKey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, Bytes(secret), kKeySize),

@@ -1,5 +1,6 @@
 #include <nanoarrow/nanoarrow.hpp>
 
+#include "base/hash.h"
 #include "net/cassandra/call.h"
 #include "net/cassandra/cassandra.h"
 
@@ -68,11 +69,7 @@ std::string CassandraScan::Digest() const {
   uint8_t digest[16];
   int64_t count = 0;
   mcql_scan_digest(handle_->scan, digest, &count);
-  std::string hex;
-  for (uint8_t byte : digest) {
-    for (int shift : {4, 0}) hex += "0123456789abcdef"[byte >> shift & 15];
-  }
-  return hex;
+  return HexOf({reinterpret_cast<const char*>(digest), sizeof digest});
 }
 
 int64_t CassandraScan::rows() const {

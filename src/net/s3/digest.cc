@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include "base/hash.h"
+
 namespace millrace::s3 {
 
 std::string ToHex(std::string_view base64) {
@@ -11,13 +13,7 @@ std::string ToHex(std::string_view base64) {
                                static_cast<int>(base64.size()));
   // 32 bytes are 43 characters and one that fills up: the decoder counts it as a byte.
   if (base64.size() != 44 || base64.back() != '=' || length != 33) return "";
-  std::string hex;
-  for (size_t i = 0; i < 32; ++i) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    auto byte = static_cast<unsigned char>(bytes[i]);
-    hex += {kDigits[byte >> 4], kDigits[byte & 15]};
-  }
-  return hex;
+  return HexOf(std::string_view(bytes).substr(0, 32));
 }
 
 std::string FromHex(std::string_view hex) {

@@ -1,5 +1,5 @@
 //! Encoded rows on their way to the servers: a few in one request, where the same replicas have them.
-use crate::failure::{internal, Failure, Outcome};
+use crate::failure::{internal, Failure, Kind, Outcome};
 use crate::session::Retry;
 use futures::stream::{self, StreamExt};
 use scylla::client::session::Session as Client;
@@ -214,7 +214,11 @@ impl Sender {
     }
 
     async fn send_again(&self, chunk: &Chunk, rows: &[Row], failure: Failure) {
-        let Err(failure) = self.insist(chunk, rows, Some(failure)).await else { return };
+        // A node may not have heard yet of a table that was just made at another.
+        let unheard = failure.kind == Kind::NotFound;
+        let unheard = unheard && self.client.await_schema_agreement().await.is_ok();
+        let before = (!unheard).then_some(failure);
+        let Err(failure) = self.insist(chunk, rows, before).await else { return };
         if failure.may_pass() || rows.len() == 1 {
             return self.fail(failure, &rows[0]);
         }
