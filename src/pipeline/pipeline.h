@@ -31,7 +31,7 @@ struct Trigger {
   bool continuous = false;     // it takes what is new as it comes, batch by batch; else by…
   std::string schedule;        // …cron, its own or the pipeline's; "": with every run by hand only
   Micros every{0};              // from the begin of one batch to the next, at least
-  RangeLimit batch{.rows = 500'000, .bytes = int64_t{128} << 20};
+  RangeLimit batch{.rows = 1'000'000, .bytes = int64_t{256} << 20};
 };
 
 struct Input {
