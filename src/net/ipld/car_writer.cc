@@ -35,7 +35,7 @@ std::string Multihash(const Digest& digest) { return std::string(Cid(kRaw, diges
 
 Status CarWriter::Put(const Cid& cid, std::string_view block) {
   if (!file_) {
-    file_ = TRY(PartFile::Create(target_));
+    file_ = TRY(PartFile::Create(target_, PartCaching::kPast));
     // Finish puts the real one in its place: all CIDs of ours have the same length.
     TRY(file_->Append(CarHeader({cid})));
   }

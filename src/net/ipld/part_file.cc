@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -30,15 +31,22 @@ std::string FolderOf(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<PartFile>> PartFile::Create(const std::string& target) {
+Result<std::unique_ptr<PartFile>> PartFile::Create(const std::string& target,
+                                                   PartCaching caching) {
   static std::atomic<int> next = 0;
   std::string name = std::filesystem::path(target).filename().string();
   if (name.empty()) return Invalid("'" + target + "' names no file");
+  struct stat there;
+  if (stat(target.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))
+    return Invalid(target + " is no file, and cannot be replaced by one");
   std::string path = FolderOf(target) + "/." + name + "." + std::to_string(getpid()) + "-" +
                      std::to_string(next++) + ".part";
   Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
   if (file.get() < 0) return FromErrno("cannot write " + target, errno);
-  return std::unique_ptr<PartFile>(new PartFile(std::move(path), std::move(file)));
+  std::unique_ptr<PartFile> part(new PartFile(std::move(path), std::move(file)));
+  if (caching == PartCaching::kPast)
+    part->direct_ = std::make_unique<DirectOutput>(part->file_.get(), target);
+  return part;
 }
 
 void PartFile::Sweep(const std::string& target) {
@@ -62,6 +70,7 @@ PartFile::~PartFile() {
 
 Status PartFile::Append(std::string_view bytes) {
   size_ += static_cast<int64_t>(bytes.size());
+  if (direct_) return direct_->Append(bytes);
   if (buffer_.size() + bytes.size() > kBuffer) TRY(Flush());
   if (bytes.size() >= kBuffer / 4 && buffer_.empty()) return WriteAll(file_.get(), bytes, path_);
   buffer_ += bytes;
@@ -69,6 +78,10 @@ Status PartFile::Append(std::string_view bytes) {
 }
 
 Status PartFile::Flush() {
+  if (direct_) {
+    TRY(direct_->End());
+    direct_.reset();
+  }
   TRY(WriteAll(file_.get(), buffer_, path_));
   buffer_.clear();
   return Status::Ok();

@@ -8,14 +8,23 @@
 
 #include "base/descriptor.h"
 #include "base/status.h"
+#include "net/ipld/direct_output.h"
 
 namespace millrace::ipld {
 
-// Removed when it is destroyed before Commit. Bytes are gathered into writes of 1 MiB.
+// How its bytes come to the disk.
+enum class PartCaching {
+  kCached,  // gathered into writes of 1 MiB
+  kPast     // a large file that nobody reads soon: past the system's cache
+};
+
+// Removed when it is destroyed before Commit.
 class PartFile {
  public:
-  // <folder>/.<name>.<process id>-<number>.part, readable, too. `target` gives folder and name.
-  static Result<std::unique_ptr<PartFile>> Create(const std::string& target);
+  // <folder>/.<name>.<process id>-<number>.part, readable, too. `target` gives folder and name; a
+  // device or a pipe is refused.
+  static Result<std::unique_ptr<PartFile>> Create(const std::string& target,
+                                                  PartCaching caching = PartCaching::kCached);
   ~PartFile();
   // Removes what processes of this machine that were killed left of `target`. Best effort.
   static void Sweep(const std::string& target);
@@ -38,6 +47,7 @@ class PartFile {
   std::string path_;
   Descriptor file_;
   std::string buffer_;
+  std::unique_ptr<DirectOutput> direct_;  // null: what is appended is gathered in buffer_
   int64_t size_ = 0;
   bool committed_ = false;
 };
