@@ -14,6 +14,7 @@ namespace millrace::ipld {
 namespace {
 
 constexpr size_t kMaxChunks = 256;  // of a batch
+constexpr size_t kLeastWindow = 12;  // batches: with two cores, too, nobody waits for one
 
 Status Changed(const std::string& path) {
   return {Code::kUnavailable, path + " changed while it was read", "try again when it is at rest"};
@@ -38,7 +39,7 @@ Status ReadChunk(int fd, const Chunk& chunk, char* to) {
 ChunkReader::ChunkReader(TreeWalk walk, int threads, std::stop_token stop)
     : walk_(std::move(walk)),
       stop_(std::move(stop)),
-      window_(2 + 2 * static_cast<size_t>(threads)),
+      window_(std::max(kLeastWindow, 2 + 2 * static_cast<size_t>(threads))),
       todo_(window_) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
 }

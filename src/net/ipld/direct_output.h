@@ -31,7 +31,7 @@ class DirectOutput {
  private:
   static constexpr size_t kBlock = 4096;  // what disks are written in, at most
   static constexpr size_t kBuffer = size_t{4} << 20;
-  static constexpr size_t kBuffers = 3;
+  static constexpr size_t kBuffers = 8;  // what the disk is late with at times
   struct Free {
     void operator()(char* memory) const { std::free(memory); }
   };
