@@ -4,9 +4,8 @@
     bench/car.py [--millrace build/millrace] [--rounds 3] [--size 4GB] [--files 100000] [--save]
 One large file, and a folder of small ones (1 to 2 kB). Each program makes the root CID of it: `millrace car pack` without an
 archive and with one, `ipfs add --only-hash`, `ipfs-car pack`; which of them say the same is told. The floor reads the bytes
-and hashes them, the file in pieces of 1 MiB, on all cores (Python's own work counts with many small files). Archives are
-written to the disk, whose floor is `cp`, and where there is room to memory (/dev/shm), where programs and not disks are
-compared. What is read is in the system's cache. The programs take turns; a figure is the median.
+and hashes them, the file in pieces of 1 MiB, on all cores (Python's own work counts with many small files); where an archive
+is written, `cp` is the floor, too. What is read is in the system's cache. The programs take turns; a figure is the median.
 """
 import argparse
 import concurrent.futures
@@ -49,15 +48,6 @@ def floor(path):
         list(pool.map(job, range(os.cpu_count())))
 
 
-def size_of(path):
-    return os.path.getsize(path) if os.path.isfile(path) else 0   # of many small files: little
-
-
-def room(folder):
-    there = os.statvfs(folder)
-    return there.f_bavail * there.f_frsize
-
-
 class Bench:
     def __init__(self, options, folder):
         self.folder = folder
@@ -77,27 +67,21 @@ class Bench:
                "--max-file-links=1024", path]
         pack = [self.millrace, "car", "pack", "--no-wrap", path]
         peer = [f"{self.node}/bin/node", f"{self.node}/node_modules/ipfs-car/bin.js", "pack", "--no-wrap", path, "--output"]
-        disk, memory = f"{self.folder}/out.car", f"/dev/shm/{os.path.basename(self.folder)}.car"
+        archive = f"{self.folder}/out.car"
         jobs = {"floor: SHA-256, all cores": [sys.executable, os.path.abspath(__file__), "--floor", path],
                 "millrace car pack": pack,
                 "ipfs add --only-hash": add,
-                "millrace car pack -o, to disk": [*pack, "-o", disk],
-                "ipfs-car pack -o, to disk": [*peer, disk]}
+                "millrace car pack -o": [*pack, "-o", archive],
+                "ipfs-car pack -o": [*peer, archive]}
         if os.path.isfile(path):
-            jobs["floor: cp, to disk"] = ["sh", "-c", f"cp {path} {disk} && echo bafcopied"]
-        if room("/dev/shm") > 2 * size_of(path):
-            jobs["millrace car pack -o, to memory"] = [*pack, "-o", memory]
-            jobs["ipfs-car pack -o, to memory"] = [*peer, memory]
-            if os.path.isfile(path):
-                jobs["floor: cp, to memory"] = ["sh", "-c", f"cp {path} {memory} && echo bafcopied"]
+            jobs["floor: cp"] = ["sh", "-c", f"cp {path} {archive} && echo bafcopied"]
         roots = {}
         for number in range(rounds):
             names = list(jobs) if number % 2 == 0 else list(jobs)[::-1]
             for name in names:
                 roots[name] = self.run(name, jobs[name])
-                for archive in (disk, memory):
-                    if os.path.exists(archive):
-                        os.remove(archive)
+                if os.path.exists(archive):
+                    os.remove(archive)
         ours = roots["millrace car pack"]
         same = [name for name in roots if not name.startswith("floor") and roots[name] == ours]
         table = self.figures.table("floor: SHA-256, all cores", "of the floor's wall")
