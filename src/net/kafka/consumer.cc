@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kGroupWaitMillis = 2000;  // for its answer, at the end
 constexpr int64_t kLeastAhead = 1 << 20;
+constexpr int64_t kLeastFetch = 1 << 20, kMostFetch = 4 << 20;
 
 struct DestroyMessage {
   void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
@@ -77,6 +78,7 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(const KafkaOptions& o
                                                            const KafkaReading& reading, Log log) {
   auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(reading.fetch_wait);
   std::string kilobytes = std::to_string(std::max(reading.memory_each, kLeastAhead) >> 10);
+  int64_t fetch = std::clamp(reading.memory_each / 4, kLeastFetch, kMostFetch);
   kafka::Properties properties = {
       // Without one, nothing can be assigned.
       {"group.id", reading.group.empty() ? "millrace" : reading.group},
@@ -90,6 +92,8 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Open(const KafkaOptions& o
       // Partitions have queues of their own: the limit counts for each.
       {"queued.max.messages.kbytes", kilobytes},
       {"queued.min.messages", "100000"},
+      // Of one answer, for each partition: larger ones cost the broker less.
+      {"fetch.message.max.bytes", std::to_string(fetch)},
       // Where they are full, how long until it is looked whether they still are.
       {"fetch.queue.backoff.ms", "5"},
   };
