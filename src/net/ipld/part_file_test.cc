@@ -38,7 +38,8 @@ class PartFileTest : public testing::Test {
 };
 
 TEST_F(PartFileTest, PastTheCacheTheBytesAreTheSame) {
-  for (size_t size : {size_t{0}, size_t{1}, kBuffer - 1, kBuffer, kBuffer + 1, 5 * kBuffer + 4097}) {
+  const size_t sizes[] = {0, 1, kBuffer - 1, kBuffer, kBuffer + 1, 5 * kBuffer + 4097};
+  for (size_t size : sizes) {
     std::string bytes = Noise(size);
     auto file = *PartFile::Create(target_, PartCaching::kPast);
     for (size_t at = 0, piece = 1; at < size; at += piece, piece = piece * 3 + 1)
