@@ -1,6 +1,6 @@
 // rooms: base
-// files: src/net/ipld/part_file.cc src/net/age/age.cc src/net/age/bech32.cc src/net/age/header.cc
-// files: src/net/age/primitives.cc
+// files: src/net/ipld/part_file.cc src/net/ipld/direct_output.cc src/net/age/age.cc src/net/age/bech32.cc
+// files: src/net/age/header.cc src/net/age/primitives.cc
 //
 // A file that says it is in the age format, for a key that is known. What was sealed and then
 // changed is never opened as something else.
