@@ -239,7 +239,7 @@ def test_rebalances(world):
     try:
         for _ in range(3):
             crew.add()
-        until(lambda: crew.shares() == [2, 2, 2], lambda: f"three have two each: {crew.shares()}")
+        until(lambda: crew.check() or crew.shares() == [2, 2, 2], lambda: f"three have two each: {crew.shares()}")
         for _ in range(world.changes):
             time.sleep(1)
             crew.check()
@@ -253,7 +253,7 @@ def test_rebalances(world):
             crew.add()
         while len(crew.working) > 3:
             crew.drain(crew.working[0])
-        until(lambda: crew.shares() == [2, 2, 2], lambda: f"three have two each: {crew.shares()}")
+        until(lambda: crew.check() or crew.shares() == [2, 2, 2], lambda: f"three have two each: {crew.shares()}")
         settled = crew.newest()
         until(lambda: crew.committed(settled) == [2, 2, 2], lambda: f"each commits: {crew.committed(settled)}")
         crew.add()
