@@ -58,7 +58,7 @@ struct Snapshot {
   Schema schema;
   std::vector<std::string> partition_by;
   std::map<std::string, std::string> properties;
-  std::vector<DataFile> files;  // sorted by path
+  std::vector<DataFile> files;  // by time, then by path: which is random
   std::map<std::string, Transaction> transactions;
   bool foreign_features =
       false;             // deletion vectors, column mapping: read by the engine, not written by us

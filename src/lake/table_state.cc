@@ -1,6 +1,7 @@
 #include "lake/table_state.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "lake/file_url.h"
 #include "lake/schema_json.h"
@@ -93,7 +94,8 @@ Snapshot TableState::ToSnapshot() const {
   snapshot.partition_by = metadata.partition_by;
   snapshot.properties = metadata.configuration;
   for (const auto& [key, file] : files) snapshot.files.push_back(ToDataFile(file->action));
-  std::ranges::sort(snapshot.files, {}, &DataFile::path);
+  std::ranges::sort(snapshot.files, {},
+                    [](const DataFile& file) { return std::tie(file.modified, file.path); });
   for (const auto& [application, txn] : transactions) {
     snapshot.transactions[application] = {txn.version, txn.position.value_or("")};
   }

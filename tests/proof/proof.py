@@ -325,9 +325,11 @@ def test_reproduce():
     assert not [name for name in os.listdir(f"{folder}/.millrace") if name.startswith("reproduce")]
     assert len(manifests(folder)) == 1 and len(run("runs", cwd=folder).splitlines()) == 2
     # The second run adds to what is there: its versions, and the number of its commit, count.
-    write(f"{folder}/data/c.csv", rows(3000, 4000))
-    run("run", "--param", "least=100", cwd=folder)
-    second = manifests(folder)[1]
+    # Its files are read in the order in which they were written, in which only the last one comes anew.
+    for name in "e", "d", "c":
+        write(f"{folder}/data/{name}.csv", rows(3000, 4000))
+        run("run", "--param", "least=100", cwd=folder)
+    second = manifests(folder)[3]
     assert "5 of 5 outputs reproduced" in run("reproduce", second, cwd=folder)
     # An input that changed, or is gone: a clear word, and nothing runs.
     with open(f"{folder}/data/c.csv", "a", encoding="utf-8") as file:
