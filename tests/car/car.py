@@ -355,7 +355,8 @@ def test_kills_and_stops_leave_no_half_file():
         process.send_signal(kind)
         begun = time.monotonic()
         process.wait(10)
-        assert time.monotonic() - begun < 1.5
+        took = time.monotonic() - begun
+        assert took < 5, f"{took:.1f} s until it stopped"
         shown = [f"{folder}/{name}" for name in os.listdir(folder) if not name.startswith(".")]
         whole = [name for name in shown if "index" not in name]
         if whole and process.returncode == 0:
