@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tests/services")
 import kubo_server  # noqa: E402
 import storacha_server  # noqa: E402
-from figures import Figures, save  # noqa: E402
+from figures import Figures, report  # noqa: E402
 
 UNITS = {"MB": 1000**2, "GB": 1000**3}
 PIECE = 1 << 20
@@ -121,9 +121,7 @@ def main():
                     out.write(dice.randbytes(dice.randint(1000, 2000)))
             text += (f"### A folder of {options.files:,} small files packed, {options.rounds} rounds\n\n"
                      f"{bench.measure(f'{folder}/many', options.rounds)}\n")
-        print(text)
-        if options.save:
-            save(text)
+        report(text, options.save)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -39,6 +39,9 @@ class Figures:
         return "\n".join(lines) + "\n"
 
 
-def save(text):
+def report(text, saved):
+    print(text)
+    if not saved:
+        return
     with open(f"{HERE}/results/{time.strftime('%Y-%m-%d')}.md", "a", encoding="utf-8") as out:
         out.write(f"\n{text}")

@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../tests/services")
-from figures import Figures, save  # noqa: E402
+from figures import Figures, report  # noqa: E402
 from storacha_server import StorachaServer, install  # noqa: E402
 
 UNITS = {"MB": 1000**2, "GB": 1000**3}
@@ -108,9 +108,7 @@ def main():
                     job(server)
         table = bench.figures.table("storacha up", "of its own command line's wall")
         text = f"### An upload of {options.size} to the local Storacha service, {options.rounds} rounds\n\n{table}"
-        print(text)
-        if options.save:
-            save(text)
+        report(text, options.save)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

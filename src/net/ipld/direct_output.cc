@@ -32,6 +32,7 @@ DirectOutput::~DirectOutput() {
 }
 
 Status DirectOutput::Append(std::string_view bytes) {
+  if (failed_) return written_;
   while (!bytes.empty()) {
     if (!filling_) filling_.reset(static_cast<char*>(std::aligned_alloc(kBlock, kBuffer)));
     if (!filling_) return Status(Code::kExhausted, "no memory to write " + path_);
@@ -62,7 +63,8 @@ Status DirectOutput::Turn() {
     filling_ = *std::move(spare);
     return Status::Ok();
   }
-  thread_.join();  // it failed
+  thread_.join();
+  failed_ = true;
   return written_;
 }
 

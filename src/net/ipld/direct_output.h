@@ -2,7 +2,6 @@
 // nobody reads soon, to make room in the cache costs several times what the disk takes.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -47,6 +46,7 @@ class DirectOutput {
   size_t filled_ = 0;
   size_t made_ = 1;  // buffers
   bool direct_ = false;
+  bool failed_ = false;  // what is behind the gap must not be written
   Channel<Buffer> full_{kBuffers}, empty_{kBuffers};
   Status written_;  // of the thread, once it ended
   std::thread thread_;

@@ -80,6 +80,7 @@ TEST_F(PartFileTest, AFullDiskIsTold) {
   Status status;
   for (int i = 0; i < 10 && status.ok(); ++i) status = out.Append(bytes);
   EXPECT_NE(status.message().find("cannot write out"), std::string::npos) << status.ToString();
+  EXPECT_FALSE(out.Append(bytes).ok()) << "behind the gap";
   EXPECT_FALSE(out.End().ok());
 }
 
