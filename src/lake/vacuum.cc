@@ -51,7 +51,7 @@ Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff,
   for (const auto& [key, file] : latest.tombstones) {
     const RemoveFile& remove = file->action;
     // Without a time it counts as old, as the protocol says.
-    bool young = FromMillis(remove.deleted.value_or(0)) >= cutoff;
+    bool young = FromMillis(remove.deleted.value_or(0)) > cutoff;
     (young ? names.needed : names.removed).insert(local(remove.path));
   }
   for (int64_t version = latest.version; version >= 0; --version) {
@@ -62,8 +62,8 @@ Result<Names> NamesSince(TableLog& log, const TableState& latest, Time cutoff,
     if (at < std::min(cutoff, unnamed_cutoff)) break;
     // What this version removed was there until then.
     for (const RemoveFile& remove : read.removes)
-      (at < cutoff ? names.removed : names.needed).insert(local(remove.path));
-    if (at < cutoff) continue;
+      (at > cutoff ? names.needed : names.removed).insert(local(remove.path));
+    if (at <= cutoff) continue;
     for (const AddFile& add : read.adds) names.needed.insert(local(add.path));
   }
   return names;
