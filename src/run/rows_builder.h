@@ -4,19 +4,20 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/time.h"
+#include "data/column_builder.h"
 #include "data/rows.h"
 #include "data/schema.h"
 
 namespace millrace {
 
 // Values are added in the order of the columns, row after row; each must be of its column's kind:
-// kVarchar, kBigInt, kDouble, kBoolean or kTimestampTz.
+// kVarchar, kBigInt, kDouble, kBoolean or kTimestampTz. The first failure is told by Finish().
 class RowsBuilder {
  public:
-  static Result<std::unique_ptr<RowsBuilder>> Make(const Schema& schema);
-  ~RowsBuilder();
+  explicit RowsBuilder(Schema schema) : rows_(std::move(schema)) {}
 
   RowsBuilder& Text(std::string_view value);
   RowsBuilder& Int(int64_t value);
@@ -28,9 +29,13 @@ class RowsBuilder {
   Result<std::unique_ptr<RowReader>> Finish();
 
  private:
-  struct State;
-  explicit RowsBuilder(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  // A row ends with its last column.
+  template <class Append>
+  RowsBuilder& Add(Append append);
+
+  BatchBuilder rows_;
+  size_t column_ = 0;  // the next value's
+  Status status_;
 };
 
 }  // namespace millrace

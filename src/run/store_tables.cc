@@ -170,11 +170,11 @@ Status DefineStoreTables(Session& session, Store& store, Lake& lake,
   for (const std::string& name : tables) {
     const StoreTable* table = FindStoreTable(name);
     if (table == nullptr) continue;
-    auto rows = TRY(RowsBuilder::Make(table->schema));
-    TRY(Fill(table->name, *rows, store, lake));
+    RowsBuilder rows(table->schema);
+    TRY(Fill(table->name, rows, store, lake));
     // Bound rows are read once; a statement may name the table twice.
     std::string kept = "millrace_" + std::string(table->name.substr(table->name.find('.') + 1));
-    TRY(session.Bind(kept + "_once", TRY(rows->Finish()), stop));
+    TRY(session.Bind(kept + "_once", TRY(rows.Finish()), stop));
     TRY(session.Materialize(kept, {"SELECT * FROM " + SqlName(kept + "_once")}, stop));
     TRY(session.Define(table->name, {"SELECT * FROM " + SqlName(kept)}));
   }

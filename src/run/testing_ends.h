@@ -56,9 +56,9 @@ class Numbers final : public Source {
     if (read_ && next_ > end_) return std::optional<Batch>();
     read_ = true;
     Schema schema{.columns = {{.name = "n", .type = {.kind = TypeKind::kBigInt}}}};
-    auto builder = TRY(RowsBuilder::Make(schema));
-    if (next_ <= end_) builder->Int(next_++);
-    auto reader = TRY(builder->Finish());
+    RowsBuilder builder(schema);
+    if (next_ <= end_) builder.Int(next_++);
+    auto reader = TRY(builder.Finish());
     std::optional<Rows> rows = TRY(reader->Next({}));
     return std::optional(Batch{*rows, {std::to_string(end_)}});
   }

@@ -7,23 +7,9 @@
 #include "base/base64.h"
 #include "data/column_builder.h"
 #include "data/column_view.h"
+#include "data/one_batch.h"
 
 namespace millrace::kafka {
-
-namespace {
-
-class OneBatch final : public RowReader {
- public:
-  explicit OneBatch(Rows rows) : rows_(std::move(rows)) {}
-  Result<std::optional<Rows>> Next(std::stop_token) override {
-    return std::exchange(rows_, std::nullopt);
-  }
-
- private:
-  std::optional<Rows> rows_;
-};
-
-}  // namespace
 
 Status Rejects::Add(const std::string& topic, int partition, const KafkaRecord& record,
                     const std::string& reason) {

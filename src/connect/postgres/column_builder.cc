@@ -14,40 +14,7 @@ namespace {
 
 constexpr char kInfinite[] = "infinity is no time that the lake can hold";
 
-ArrowType ArrowTypeOf(TypeKind kind) {
-  switch (kind) {
-    case TypeKind::kBoolean: return NANOARROW_TYPE_BOOL;
-    case TypeKind::kTinyInt: return NANOARROW_TYPE_INT8;
-    case TypeKind::kSmallInt: return NANOARROW_TYPE_INT16;
-    case TypeKind::kInteger: return NANOARROW_TYPE_INT32;
-    case TypeKind::kBigInt: return NANOARROW_TYPE_INT64;
-    case TypeKind::kFloat: return NANOARROW_TYPE_FLOAT;
-    case TypeKind::kDouble: return NANOARROW_TYPE_DOUBLE;
-    case TypeKind::kBlob: return NANOARROW_TYPE_BINARY;
-    case TypeKind::kDate: return NANOARROW_TYPE_DATE32;
-    case TypeKind::kList: return NANOARROW_TYPE_LIST;
-    default: return NANOARROW_TYPE_STRING;
-  }
-}
-
 }  // namespace
-
-bool SetArrowType(const Type& type, ArrowSchema* schema) {
-  switch (type.kind) {
-    case TypeKind::kDecimal:
-      return ArrowSchemaSetTypeDecimal(schema, NANOARROW_TYPE_DECIMAL128, type.precision,
-                                       type.scale) == NANOARROW_OK;
-    case TypeKind::kTimestamp:
-    case TypeKind::kTimestampTz:
-      return ArrowSchemaSetTypeDateTime(schema, NANOARROW_TYPE_TIMESTAMP, NANOARROW_TIME_UNIT_MICRO,
-                                        type.kind == TypeKind::kTimestampTz ? "UTC" : nullptr) ==
-             NANOARROW_OK;
-    case TypeKind::kList:
-      return ArrowSchemaSetType(schema, NANOARROW_TYPE_LIST) == NANOARROW_OK &&
-             SetArrowType(type.children[0].type, schema->children[0]);
-    default: return ArrowSchemaSetType(schema, ArrowTypeOf(type.kind)) == NANOARROW_OK;
-  }
-}
 
 ColumnBuilder::ColumnBuilder(const PgType& type, ArrowArray* array)
     : type_(&type),

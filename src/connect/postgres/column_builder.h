@@ -8,14 +8,10 @@
 #include "connect/postgres/types.h"
 
 struct ArrowArray;
-struct ArrowSchema;
 struct ArrowBitmap;
 struct ArrowBuffer;
 
 namespace millrace::postgres {
-
-// An Arrow schema of this type; false when there is no memory.
-bool SetArrowType(const Type& type, ArrowSchema* schema);
 
 // Appends into an array that was started with a schema of the type; Close() before it is finished.
 // Each Append returns null, or why the lake cannot hold the value.

@@ -6,6 +6,7 @@
 
 #include "connect/postgres/big_endian.h"
 #include "connect/postgres/column_builder.h"
+#include "data/arrow_type.h"
 
 namespace millrace::postgres {
 
