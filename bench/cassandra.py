@@ -116,7 +116,7 @@ def main():
     floor = build_floor()
     folder = tempfile.mkdtemp(prefix="millrace-bench-")
     try:
-        with Cassandra(f"{folder}/server", heap_megabytes=1024, durable=False) as server:
+        with Cassandra(f"{folder}/server", measured=True) as server:
             bench = Bench(options, folder, server)
             bench.prepare(floor)
             for number in range(-1, options.rounds):   # the first warms the server up

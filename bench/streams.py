@@ -286,7 +286,7 @@ class Bench:
         self.once_sql(files["SQL"].format(rows=records), {"kafka": {"connection": "bus", "topic": "users-wide"}})
         source = {"kafka": {"connection": "bus", "topic": "users-wide", "metadata": False,
                             "columns": {name: "BIGINT" if name == "n" else "VARCHAR" for name in columns}}}
-        with Cassandra(f"{self.folder}/cassandra", heap_megabytes=1024, durable=False) as server:
+        with Cassandra(f"{self.folder}/cassandra", measured=True) as server:
             def target(table):
                 return {"cassandra": {"hosts": f"127.0.0.1:{server.port}", "table": f"bench.{table}", "key": "id",
                                       "types": {"id": "uuid"}, "create_keyspace": {"replication_factor": 1}}}
@@ -416,7 +416,7 @@ class Bench:
 
     def latency_cassandra(self):
         from cassandra.cluster import Cluster
-        with Cassandra(f"{self.folder}/cassandra-paced", heap_megabytes=1024, durable=False) as server:
+        with Cassandra(f"{self.folder}/cassandra-paced", measured=True) as server:
             cluster = Cluster(["127.0.0.1"], port=server.port)
             session = cluster.connect()
             session.execute("CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
@@ -473,7 +473,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="millrace-bench-kafka-")
     load = os.getloadavg()[0]
     try:
-        with Kafka(f"{folder}/broker", heap_megabytes=1024) as broker:
+        with Kafka(f"{folder}/broker", measured=True) as broker:
             bench = Bench(options, folder, broker)
             for job in options.only.split(","):
                 getattr(bench, job)()

@@ -1,13 +1,8 @@
 """A broker, a client for it that is not ours (kafka-python), and projects that run against it."""
 import collections
-import csv
-import io
 import json
 import os
-import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,45 +12,17 @@ from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../services"))
 from kafka_server import Kafka  # noqa: E402
-
-LIMIT = 120    # seconds of any one program
-
-
-class Wrong(Exception):
-    pass
+from program import LIMIT, Program, expect  # noqa: E402
 
 
-def expect(truth, what):
-    if not truth:
-        raise Wrong(what)
-
-
-def equal(got, wanted, what=""):
-    expect(got == wanted, f"{what}: {str(got)[:800]}, not {str(wanted)[:800]}")
-
-
-class Ended:
-    def __init__(self, code, out, seconds):
-        self.code, self.out, self.seconds = code, out, seconds
-
-    def ok(self):
-        equal(self.code, 0, self.out[-3000:])
-        return self
-
-    def fails(self, *words):
-        expect(self.code != 0, f"it did not fail:\n{self.out[-2000:]}")
-        for word in words:
-            expect(re.search(word, self.out, re.S), f"{word!r} is not in:\n{self.out[-3000:]}")
-        return self
-
-
-class Project:
+class Project(Program):
     """A folder with a pipeline of one task, its lake beside it."""
 
     def __init__(self, world, task, connection=None):
         world.projects += 1
         self.world = world
-        self.folder = f"{world.folder}/p{world.projects}"
+        super().__init__(world.millrace, f"{world.folder}/p{world.projects}", Kafka.password,
+                         {"MILLRACE_SECRET_KAFKA": Kafka.password})
         os.makedirs(self.folder)
         connection = {"brokers": world.server.address, "timeout": "15s", **(connection or {})}
         self.write("millrace.yml", json.dumps({"connections": {"bus": {"kafka": connection}}}))
@@ -64,51 +31,6 @@ class Project:
     def task(self, **fields):
         task = {"name": "t", **fields}
         self.write("pipeline.yml", json.dumps({"name": "p", "tasks": [task]}, ensure_ascii=False))
-
-    def write(self, name, text):
-        os.makedirs(os.path.dirname(f"{self.folder}/{name}"), exist_ok=True)
-        with open(f"{self.folder}/{name}", "w", encoding="utf-8") as out:
-            out.write(text)
-
-    def start(self, *words, env=None):
-        out = tempfile.TemporaryFile()
-        process = subprocess.Popen(
-            [self.world.millrace, *words], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out,
-            stderr=subprocess.STDOUT, env={"PATH": "/usr/bin:/bin", "HOME": self.folder,
-                                           "MILLRACE_SECRET_KAFKA": Kafka.password, **(env or {})})
-        process.out, process.began = out, time.monotonic()
-        return process
-
-    def end(self, process):
-        try:
-            process.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise Wrong("it does not end") from None
-        process.out.seek(0)
-        text = process.out.read().decode(errors="replace")
-        process.out.close()
-        expect(Kafka.password not in text, "a secret is shown")
-        return Ended(process.returncode, text, time.monotonic() - process.began)
-
-    def stops(self, process):
-        """At Ctrl-C, in time."""
-        process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        ended = self.end(process)
-        expect(time.monotonic() - began < 2.5, f"it took {time.monotonic() - began:.1f} s to stop")
-        equal(ended.code, 130, ended.out)
-
-    def __call__(self, *words, **env):
-        return self.end(self.start(*words, env=env))
-
-    def run(self, *words, **env):
-        return self("run", "pipeline.yml", *words, **env)
-
-    def query(self, sql):
-        out = self("query", "--format", "csv", sql).ok().out
-        return [tuple(row) for row in csv.reader(io.StringIO(out))][1:]
 
     def log(self):
         """What the tasks of the last run said."""

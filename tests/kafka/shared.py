@@ -17,7 +17,8 @@ import time
 
 import deltalake
 import deltalake.exceptions
-from bus import Project, World, Wrong, equal, expect, ids
+from bus import Project, World, ids
+from program import Wrong, equal, expect
 from suite import chosen, run_each
 
 CHANGES = 20

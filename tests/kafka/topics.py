@@ -13,7 +13,8 @@ import shutil
 import sys
 import time
 
-from bus import Kafka, Project, World, Wrong, equal, expect, ids
+from bus import Kafka, Project, World, ids
+from program import Wrong, equal, expect
 from suite import chosen, run_each
 
 KILLS = 3

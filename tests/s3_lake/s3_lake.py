@@ -5,10 +5,9 @@ What is in the buckets is read by delta-rs, too, which is not ours. --random N: 
 """
 import argparse
 import contextlib
-import csv
+import functools
 import http.client
 import http.server
-import io
 import json
 import os
 import random
@@ -20,15 +19,15 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 
 import deltalake
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../services"))
+from program import LIMIT, Program, Wrong, equal, expect  # noqa: E402
 from s3_server import S3Server, free_port  # noqa: E402
+from suite import chosen, run_each  # noqa: E402
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LIMIT = 120    # seconds of any one program
 KILLS = 5
 LAYERS = ("bronze", "silver", "gold")
 PIPELINE = """
@@ -49,46 +48,21 @@ TABLES = {"bronze.orders": "id, day, amount", "silver.orders": "id, day, amount,
           "gold.days": "day, amount, orders"}
 
 
-class Wrong(Exception):
-    pass
-
-
-def expect(truth, what):
-    if not truth:
-        raise Wrong(what)
-
-
-def equal(got, wanted, what=""):
-    expect(got == wanted, f"{what}: {str(got)[:600]}, not {str(wanted)[:600]}")
-
-
-class Ended:
-    def __init__(self, code, out, seconds):
-        self.code, self.out, self.seconds = code, out, seconds
-
-    def ok(self):
-        equal(self.code, 0, self.out[-3000:])
-        return self
-
-    def fails(self, *words):
-        expect(self.code != 0, f"it did not fail:\n{self.out[-2000:]}")
-        for word in words:
-            expect(re.search(word, self.out), f"{word!r} is not in:\n{self.out[-3000:]}")
-        return self
-
-
-class Project:
+class Project(Program):
     """A folder with a pipeline, on a lake in buckets of its own or in a folder."""
 
     def __init__(self, world, lake, pipeline=PIPELINE):
         world.projects += 1
         self.world, self.lake = world, lake
         self.mark = f"p{world.projects}"
-        self.folder = f"{world.folder}/{self.mark}"
+        super().__init__(world.millrace, f"{world.folder}/{self.mark}", "", {"AWS_EC2_METADATA_DISABLED": "true"})
+        self.signs_in_with(S3Server.secret_key)
         self.endpoint = world.server.endpoint
-        self.secret = S3Server.secret_key
         self.write("pipeline.yml", pipeline)
         self.settings()
+
+    def signs_in_with(self, secret):
+        self.secret = self.environment["MILLRACE_SECRET_S3"] = secret
 
     def settings(self, create=True, **connection):
         if self.lake == "folder":
@@ -100,55 +74,12 @@ class Project:
                            "gold": f"s3://{self.mark}-gold/"}}
         return self.write("millrace.yml", json.dumps({"connections": {"store": {"s3": keys}}, "lake": lake}))
 
-    def write(self, name, text):
-        os.makedirs(os.path.dirname(f"{self.folder}/{name}"), exist_ok=True)
-        with open(f"{self.folder}/{name}", "w", encoding="utf-8") as out:
-            out.write(text)
-
     def orders(self, day, count=200):
         self.write(f"in/{day}.csv", "id,day,amount\n" + "".join(
             f"{day * 1000 + n},2024-01-{day:02},{n}\n" for n in range(count)))
 
-    def start(self, *words, env=None):
-        out = tempfile.TemporaryFile()
-        process = subprocess.Popen(
-            [self.world.millrace, *words], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out,
-            stderr=subprocess.STDOUT, env={"PATH": "/usr/bin:/bin", "HOME": self.folder, "MILLRACE_SECRET_S3": self.secret,
-                                           "AWS_EC2_METADATA_DISABLED": "true", **(env or {})})
-        process.out, process.began = out, time.monotonic()
-        return process
-
-    def end(self, process):
-        try:
-            process.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise Wrong("it does not end") from None
-        process.out.seek(0)
-        text = process.out.read().decode(errors="replace")
-        process.out.close()
-        expect(self.secret not in text, "a secret is shown")
-        return Ended(process.returncode, text, time.monotonic() - process.began)
-
-    def stops(self, process):
-        """At Ctrl-C, in time."""
-        process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        ended = self.end(process)
-        expect(time.monotonic() - began < 2, f"it took {time.monotonic() - began:.1f} s to stop")
-        equal(ended.code, 130, ended.out)
-
-    def __call__(self, *words, **env):
-        return self.end(self.start(*words, env=env))
-
-    def run(self, *words):
-        return self("run", "pipeline.yml", *words)
-
     def rows(self, table, *words):
-        sql = f"SELECT {TABLES[table]} FROM {table} ORDER BY ALL"
-        out = self("query", "--format", "csv", sql, *words).ok().out
-        return [tuple(row) for row in csv.reader(io.StringIO(out))][1:]
+        return self.query(f"SELECT {TABLES[table]} FROM {table} ORDER BY ALL", *words)
 
     def tables(self):
         return {table: self.rows(table) for table in TABLES}
@@ -458,9 +389,9 @@ def test_settings_of_the_environment(world):
 
 def test_wrong_keys(world):
     here = in_buckets(world)
-    here.secret = "not-the-secret-key"
+    here.signs_in_with("not-the-secret-key")
     here.run().fails("the secret key is wrong")
-    here.secret = S3Server.secret_key
+    here.signs_in_with(S3Server.secret_key)
     here.settings(access_key="nobody")
     here.run().fails("does not know the access key 'nobody'")
     here("connections", "test").fails("fail +store", "does not know the access key")
@@ -469,7 +400,7 @@ def test_wrong_keys(world):
     expect(re.search("ok +store", shown), shown)
     here.run().ok()
     # Keys that end while tables are there: the engine's reads tell, too.
-    here.secret = "not-the-secret-key"
+    here.signs_in_with("not-the-secret-key")
     here("query", "SELECT * FROM gold.days").fails("secret key is wrong|access")
 
 
@@ -678,23 +609,11 @@ def main(tests):
     parser.add_argument("millrace")
     parser.add_argument("--random", type=int, default=KILLS)
     parser.add_argument("names", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     KILLS = arguments.random
-    passed = failed = 0
     with contextlib.closing(World(arguments.millrace)) as world:
-        for name, test in list(tests.items()):
-            if not name.startswith("test_") or (arguments.names and not any(part in name for part in arguments.names)):
-                continue
-            began = time.monotonic()
-            try:
-                test(world)
-                passed += 1
-                print(f"ok      {name[5:]}  {time.monotonic() - began:.1f} s", flush=True)
-            except Exception:
-                failed += 1
-                print(f"FAILED  {name[5:]}\n{traceback.format_exc(limit=-4)}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+        return run_each([(name, functools.partial(test, world)) for name, test in chosen(tests, arguments.names).items()],
+                        (Wrong,))
 
 
 if __name__ == "__main__":

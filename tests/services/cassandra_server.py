@@ -12,7 +12,7 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server import Server, free_port, jars, java_17, main  # noqa: E402
+from server import Server, free_port, jars, java, main  # noqa: E402
 
 # Packages of Java that Cassandra reaches into, as the scripts of its distribution open them.
 OPENED = """java.base/jdk.internal.misc java.base/jdk.internal.ref java.base/sun.nio.ch java.base/java.io
@@ -70,14 +70,13 @@ class Cassandra(Server):
     name = "Cassandra"
     start_seconds = 180
 
-    def __init__(self, folder, port=0, password=False, heap_megabytes=512, more="", seed=None, durable=True):
+    def __init__(self, folder, port=0, password=False, more="", seed=None, measured=False):
         super().__init__(folder, seed.port if seed else port)   # a driver expects the same of all nodes
         self.seed = seed or self   # a second node joins it
         self.host = "127.0.0.2" if seed else "127.0.0.1"
         self.storage_port = free_port()
         self.password = password
-        self.heap = heap_megabytes
-        self.durable = durable   # False: as servers are
+        self.measured = measured   # with more memory, and with rows that wait for the disk as they do by themselves
         self.more = more   # lines of cassandra.yaml: client_encryption_options …
 
     def command(self):
@@ -86,8 +85,8 @@ class Cassandra(Server):
         with open(f"{self.folder}/conf/cassandra.yaml", "w") as out:
             out.write(CONFIG.format(
                 port=self.port, host=self.host, storage_port=self.storage_port, folder=self.folder, more=self.more,
-                sync="commitlog_sync: group\ncommitlog_sync_group_window: 5ms" if self.durable
-                else "commitlog_sync: periodic\ncommitlog_sync_period: 10000ms",
+                sync="commitlog_sync: periodic\ncommitlog_sync_period: 10000ms" if self.measured
+                else "commitlog_sync: group\ncommitlog_sync_group_window: 5ms",
                 seed=f"{self.seed.host}:{self.seed.storage_port}",
                 authenticator="PasswordAuthenticator" if self.password else "AllowAllAuthenticator",
                 authorizer="CassandraAuthorizer" if self.password else "AllowAllAuthorizer"))
@@ -98,15 +97,16 @@ class Cassandra(Server):
         settings = {"cassandra.config": f"file://{self.folder}/conf/cassandra.yaml",
                     "logback.configurationFile": f"{self.folder}/conf/logback.xml",
                     "cassandra.storagedir": self.folder, "cassandra.logdir": self.folder,
-                    "java.io.tmpdir": self.folder, "java.awt.headless": "true", "cassandra-foreground": "yes",
+                    "java.io.tmpdir": self.folder, "cassandra-foreground": "yes",
                     "jdk.attach.allowAttachSelf": "true", "cassandra.jmx.local.port": 0,
                     "cassandra.initial_token": 0 if self.seed is self else -2**63 + 1,   # half of the ring each
                     # Nobody has rows yet: nothing to wait for.
                     "cassandra.auto_bootstrap": "false",
                     "cassandra.ring_delay_ms": 0, "cassandra.skip_wait_for_gossip_to_settle": 0,
                     "cassandra.superuser_setup_delay_ms": 0}
-        return [java_17(), *opened, f"-javaagent:{glob.glob(f'{folder}/jamm-*.jar')[0]}", f"-Xms{self.heap}m",
-                f"-Xmx{self.heap}m", "-Xss256k", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=256m",
+        heap = 1024 if self.measured else 512
+        return [*java(heap, self.measured), *opened, f"-javaagent:{glob.glob(f'{folder}/jamm-*.jar')[0]}",
+                f"-Xms{heap}m", "-Xss256k", "-XX:MaxDirectMemorySize=256m",
                 "-XX:+IgnoreUnrecognizedVMOptions", *(f"-D{key}={value}" for key, value in settings.items()),
                 "-cp", f"{self.folder}/conf:{folder}/*", "org.apache.cassandra.service.CassandraDaemon"]
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server import Server, free_port, jars, java_17, main  # noqa: E402
+from server import Server, free_port, jars, java, main  # noqa: E402
 
 CONFIG = """process.roles=broker,controller
 node.id=1
@@ -73,10 +73,10 @@ class Kafka(Server):
     name = "Kafka"
     user, password = "alice", "alice-secret"   # of the tests' own server only
 
-    def __init__(self, folder, port=0, secure=False, heap_megabytes=384, more=""):
+    def __init__(self, folder, port=0, secure=False, more="", measured=False):
         super().__init__(folder, port)
         self.controller = free_port()
-        self.heap = heap_megabytes
+        self.measured = measured
         self.secure = secure
         self.more = more
         # By what a listener asks for: SASL a password, SSL TLS, MTLS a certificate of the client.
@@ -129,8 +129,8 @@ class Kafka(Server):
                     both.write(text.read())
 
     def _java(self, heap, *words):
-        return [java_17(), f"-Xmx{heap}m", "-XX:+UseSerialGC", "-Djava.awt.headless=true",
-                f"-Dlog4j2.configurationFile={self.folder}/log4j2.properties", "-cp", f"{jars('kafka')}/*", *words]
+        return [*java(heap, self.measured), f"-Dlog4j2.configurationFile={self.folder}/log4j2.properties", "-cp", f"{jars('kafka')}/*",
+                *words]
 
     def command(self):
         self._properties()
@@ -140,7 +140,7 @@ class Kafka(Server):
             subprocess.run(self._java(128, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", *users,
                                       "-c", f"{self.folder}/server.properties"), check=True,
                            stdout=subprocess.DEVNULL)
-        return self._java(self.heap, "kafka.Kafka", f"{self.folder}/server.properties")
+        return self._java(1024 if self.measured else 384, "kafka.Kafka", f"{self.folder}/server.properties")
 
     def ready(self):
         return self.answers() and self.logged("Kafka Server started")

@@ -12,7 +12,7 @@ import sys
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server import Server, jars, java_17, main  # noqa: E402
+from server import Server, jars, java, main  # noqa: E402
 
 
 class Registry(Server):
@@ -25,9 +25,8 @@ class Registry(Server):
     def command(self):
         folder = jars("registry")
         program = next(f for f in sorted(os.listdir(folder)) if f.endswith("-runner.jar"))
-        return [java_17(), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                f"-Djava.io.tmpdir={self.folder}", "-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={self.port}",
-                "-jar", f"{folder}/{program}"]
+        return [*java(256), f"-Djava.io.tmpdir={self.folder}", "-Dquarkus.http.host=127.0.0.1",
+                f"-Dquarkus.http.port={self.port}", "-jar", f"{folder}/{program}"]
 
     def environment(self):
         return {**os.environ, "REGISTRY_DATASOURCE_URL": f"jdbc:h2:file:{self.folder}/schemas;WRITE_DELAY=0"}

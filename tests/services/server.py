@@ -43,6 +43,12 @@ def java_17():
     return next((f"{home}/bin/java" for home in homes if home and os.access(f"{home}/bin/java", os.X_OK)), "java")
 
 
+def java(heap_megabytes, measured=False):
+    """The command's begin. A server that lives for minutes is not worth compiling twice; one that is `measured` is."""
+    once = [] if measured else ["-XX:TieredStopAtLevel=1"]
+    return [java_17(), f"-Xmx{heap_megabytes}m", "-XX:+UseSerialGC", "-Djava.awt.headless=true", *once]
+
+
 class Server:
     """Stops when the with block ends; restarts on the same port with the same data.
 
