@@ -14,7 +14,7 @@ namespace {
 constexpr int kMostDigits = 38;
 constexpr int64_t kMicrosADay = 86'400'000'000;
 
-__int128 PowerOfTen(int exponent) {
+constexpr __int128 PowerOfTen(int exponent) {
   __int128 power = 1;
   for (int i = 0; i < exponent; ++i) power *= 10;
   return power;
@@ -72,19 +72,21 @@ bool ParseDecimal(std::string_view text, int precision, int scale, __int128& out
   if (seen == 0) return false;
   if (before_point < 0) before_point = seen;
   int64_t wanted = before_point + exponent + scale;  // digits that count; the next one rounds
+  // One digit more than these have is too many for any precision, and soon for the number itself.
+  constexpr __int128 most = PowerOfTen(kMostDigits - 1);
   for (char c : digits) {
     if (c == '.') continue;
     if (taken >= wanted) {
       if (taken == wanted && c >= '5') ++value;
       break;
     }
+    if (value >= most) return false;
     value = value * 10 + (c - '0');
     ++taken;
-    if (taken > 18 && !FitsPrecision(value, precision)) return false;
   }
   for (; taken < wanted && value != 0; ++taken) {
+    if (value >= most) return false;
     value *= 10;
-    if (!FitsPrecision(value, precision)) return false;
   }
   out = negative ? -value : value;
   return FitsPrecision(value, precision);

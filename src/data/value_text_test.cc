@@ -28,6 +28,10 @@ TEST(ValueText, Decimals) {
             "99999999999999999999999999999999999999");
   EXPECT_EQ(Decimal("100000000000000000000000000000000000000", 38, 0), "no");
   EXPECT_EQ(Decimal(std::string(5000, '9'), 38, 0), "no");
+  // Ten times as much is 2^128 and a little more: no small number.
+  EXPECT_EQ(Decimal("341000000000000000000000000000000000000", 38, 0), "no");
+  EXPECT_EQ(Decimal("34100000000000000000000000000000000000", 38, 1), "no");
+  EXPECT_EQ(Decimal("3.41e38", 38, 0), "no");
   for (const char* wrong : {"", "-", ".", "1.2.3", "1e", "e1", "0x1", " 1", "1 ", "+-1", "nan"})
     EXPECT_EQ(Decimal(wrong, 10, 2), "no") << wrong;
 }

@@ -12,6 +12,7 @@ namespace millrace::postgres {
 namespace {
 
 constexpr int kBaseDigits = 4;
+constexpr Int128 kBase = 10'000;
 constexpr uint16_t kPositive = 0, kNegative = 0x4000, kNan = 0xC000, kInfinite = 0xD000,
                    kMinusInfinite = 0xF000;
 constexpr int kMostScale = 16383;
@@ -134,16 +135,11 @@ std::optional<Int128> DecodeNumeric(std::string_view bytes, int scale) {
   int places = (scale + kBaseDigits - 1) / kBaseDigits;  // groups behind the point
   for (int i = 0; i <= numeric->weight + places; ++i) {
     int left = scale - (i - numeric->weight) * kBaseDigits;  // digits still wanted after this group
-    int digit = numeric->Digit(i);
-    if (left >= 0) {
-      if (__builtin_mul_overflow(value, static_cast<Int128>(10000), &value) ||
-          __builtin_add_overflow(value, static_cast<Int128>(digit), &value))
-        return std::nullopt;
-      continue;
-    }
-    for (int j = 0; j < kBaseDigits + left; ++j) value *= 10;
-    for (int j = left; j < 0; ++j) digit /= 10;
-    value += digit;
+    Int128 digits = numeric->Digit(i), times = kBase;
+    for (int j = left; j < 0; ++j) digits /= 10, times /= 10;
+    if (__builtin_mul_overflow(value, times, &value) ||
+        __builtin_add_overflow(value, digits, &value))
+      return std::nullopt;
   }
   return numeric->sign == kNegative ? -value : value;
 }
