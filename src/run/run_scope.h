@@ -41,6 +41,7 @@ class StreamControl {
   const std::stop_token stop;   // end now
   std::unique_ptr<Shares> shares;  // null: all tasks are this process's
 
+  bool only_drains() const { return drain.stop_requested() && !stop.stop_requested(); }
   int AnotherFailure(const std::string& task) {
     std::lock_guard lock(mutex_);
     return ++failures_[task];
@@ -50,10 +51,15 @@ class StreamControl {
     failures_[task] = 0;
     totals_[task] = totals;
   }
+  bool Worked(const std::string& task) {
+    std::lock_guard lock(mutex_);
+    return totals_.contains(task);
+  }
   // Of the task's intervals so far, in whatever attempt.
   TaskRecord Totals(const std::string& task) {
     std::lock_guard lock(mutex_);
-    return totals_[task];
+    auto found = totals_.find(task);
+    return found == totals_.end() ? TaskRecord() : found->second;
   }
 
  private:

@@ -77,10 +77,11 @@ TaskEnd Try(RunScope& run, const Task& task, int attempt, std::stop_token stop) 
   return end;
 }
 
-// A continuous task that was drained while it was not this process's.
-TaskEnd LeaveToOthers(RunScope& run, const Task& task, bool worked) {
+}  // namespace
+
+TaskEnd LeaveStream(RunScope& run, const Task& task, const std::string& reason) {
+  bool worked = run.streams->Worked(task.key);
   TaskEnd end{.verdict = {worked ? TaskState::kSucceeded : TaskState::kSkipped}};
-  const std::string reason = "other processes work on it";
   Status told = run.store.MoveTask(run.record.id, task.key, TaskState::kPending,
                                    end.verdict.state, run.Now(), reason);
   if (!told.ok()) end = {{TaskState::kFailed}, told};
@@ -94,17 +95,15 @@ TaskEnd LeaveToOthers(RunScope& run, const Task& task, bool worked) {
   return end;
 }
 
-}  // namespace
-
 TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token stop) {
   if (run.streams == nullptr || !run.streams->shares) return Try(run, task, attempt, stop);
-  for (bool worked = attempt > 1;; worked = true) {
+  while (true) {
     auto turn = run.streams->shares->Wait(task.key, run.streams->drain);
     if (!turn.ok()) {
       run.Tell(Event::Kind::kWarning, task, turn.status().message(), turn.status().hint());
       return {{TaskState::kPending, kLocksAgain}, turn.status()};
     }
-    if (!*turn) return LeaveToOthers(run, task, worked);
+    if (!*turn) return LeaveStream(run, task, "other processes work on it");
     TaskEnd end = Try(run, task, attempt++, stop);
     bool given_up = end.verdict.state == TaskState::kPending && end.failure.ok();
     if (!given_up) return end;

@@ -15,5 +15,7 @@ struct TaskEnd {
   Status failure;
 };
 TaskEnd RunTask(RunScope& run, const Task& task, int attempt, std::stop_token stop);
+// A continuous task that is drained while nobody, or another process, is at work on it.
+TaskEnd LeaveStream(RunScope& run, const Task& task, const std::string& reason);
 
 }  // namespace millrace

@@ -220,6 +220,11 @@ Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pip
   };
   auto leave = [&](size_t index, TaskState state) {
     const Task& task = *graph[index].task;
+    if (streams && streams->only_drains()) {
+      Status left = LeaveStream(run, task, "it was asked to end").failure;
+      if (!left.ok()) run.Tell(Event::Kind::kWarning, task, left.message(), left.hint());
+      return;
+    }
     std::string reason =
         state == TaskState::kCanceled ? "the run was stopped" : "a task it waits for failed";
     Status left = store->MoveTask(record.id, task.key, TaskState::kPending, state, Now(), reason);
@@ -238,8 +243,11 @@ Runner::Outcome Runner::State::Work(const RunRecord& record, const Pipeline& pip
 
 Runner::Outcome Runner::State::End(RunScope& run, const std::vector<GraphNode>& nodes,
                                    Status failure, std::stop_token stop) {
-  bool all_done = std::all_of(nodes.begin(), nodes.end(), [](const GraphNode& node) {
-    return node.state == TaskState::kSucceeded || node.state == TaskState::kSkipped;
+  // A stream that is drained between two tries, or before the first, has nothing at hand.
+  bool drains = run.streams && run.streams->only_drains();
+  bool all_done = std::all_of(nodes.begin(), nodes.end(), [&](const GraphNode& node) {
+    return node.state == TaskState::kSucceeded || node.state == TaskState::kSkipped ||
+           (drains && node.state == TaskState::kCanceled);
   });
   Outcome outcome{.run = run.record.id};
   if (!all_done) {

@@ -103,7 +103,8 @@ Result<TreeWalk> TreeWalk::Open(const std::vector<std::string>& paths, WalkOptio
   for (const std::string& path : paths) entries.push_back(TRY(Look(path, LastName(path))));
   if (entries.size() == 1 && entries[0].folder) {
     if (!options.wrap) walk.bare_ = TRY(walk.OnlyFile(entries[0].path, 0));
-    walk.levels_.push_back({"", entries[0].path, TRY(walk.List(entries[0].path))});
+    std::vector<Entry> inside = TRY(walk.List(entries[0].path));
+    walk.levels_.push_back({"", entries[0].path, std::move(inside)});
   } else {
     if (entries.size() == 1 && !options.wrap) walk.bare_ = entries[0];
     Sort(entries);
