@@ -148,7 +148,8 @@ class Crew:
         # Where the machine has much to do it gives up, after four seconds, what is at hand: others do it.
         given_up = ended.code == 128 + signal.SIGTERM
         self.given_up += given_up
-        expect(ended.code == 0 or given_up, f"{ended.code}: {ended.out[-3000:]}")
+        not_begun = ended.code == -signal.SIGTERM   # so young that it did not even listen
+        expect(ended.code == 0 or given_up or not_begun, f"{ended.code}: {ended.out[-3000:]}")
         expect(time.monotonic() - began < 6, f"it took {time.monotonic() - began:.1f} s to drain")
 
     def kill(self, process):
@@ -159,6 +160,7 @@ class Crew:
     def check(self):
         for process in self.working:
             if process.poll() is not None:
+                self.working.remove(process)
                 raise Wrong(f"it ended by itself: {self.project.end(process).out[-3000:]}")
 
     def shares(self):
