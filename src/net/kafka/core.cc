@@ -3,6 +3,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <future>
 #include <set>
 #include <thread>
 
@@ -48,6 +49,7 @@ constexpr int kMostLines = 200;      // of librdkafka in a client's log
 constexpr int kMostDetailed = 5;     // syslog's notice
 constexpr int kPauseMillis = 50;
 constexpr int kMostHandshakes = 3;   // that fail one after the other
+constexpr std::chrono::seconds kLongestDestroy{2};
 
 struct DestroyConf {
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
@@ -107,11 +109,17 @@ Properties ConnectionProperties(const KafkaOptions& options) {
   return all;
 }
 
+// librdkafka's own threads log, also those of a handle that was left behind (see ~Core).
+std::mutex living_mutex;
+std::set<const void*>& living = *new std::set<const void*>;  // cores; to the process's very end
+
 void OnErrorCallback(rd_kafka_t*, int error, const char* reason, void* core) {
   static_cast<Core*>(core)->OnError(error, reason);
 }
 void OnLogCallback(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
-  static_cast<Core*>(rd_kafka_opaque(handle))->OnLog(level, facility, text);
+  void* core = rd_kafka_opaque(handle);
+  std::lock_guard lock(living_mutex);
+  if (living.contains(core)) static_cast<Core*>(core)->OnLog(level, facility, text);
 }
 void OnDeliveryCallback(rd_kafka_t*, const rd_kafka_message_t* message, void* core) {
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) return;
@@ -138,6 +146,10 @@ Result<std::unique_ptr<Core>> Core::Open(Kind kind, const KafkaOptions& options,
     if (!options.properties.contains(name)) TRY(Set(conf.get(), name, value));
   }
   for (const auto& [name, value] : options.properties) TRY(Set(conf.get(), name, value));
+  {
+    std::lock_guard lock(living_mutex);
+    living.insert(core.get());
+  }
   char why[512] = "";
   core->handle = rd_kafka_new(kind == Kind::kConsumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER,
                               conf.get(), why, sizeof why);
@@ -147,9 +159,22 @@ Result<std::unique_ptr<Core>> Core::Open(Kind kind, const KafkaOptions& options,
   return core;
 }
 
+// Where a broker has just been away, librdkafka may wait for itself, and for ever (its issues 3954
+// and 4131). Then the handle is left to a thread of its own: nobody else must wait with it.
 Core::~Core() {
-  // Nothing is to be told to a group: we never joined one.
-  if (handle != nullptr) rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  {
+    std::lock_guard lock(living_mutex);
+    living.erase(this);
+  }
+  if (handle == nullptr) return;
+  std::promise<void> destroyed;
+  std::future<void> is_destroyed = destroyed.get_future();
+  std::thread([handle = handle, destroyed = std::move(destroyed)]() mutable {
+    // Nothing is to be told to a group: we never joined one.
+    rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    destroyed.set_value();
+  }).detach();
+  is_destroyed.wait_for(kLongestDestroy);
 }
 
 Status Core::Serve() {
