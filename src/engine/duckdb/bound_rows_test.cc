@@ -1,5 +1,6 @@
 // Rows that go straight from a reader through statements: in slices, on several threads.
 #include "data/column_builder.h"
+#include "data/one_batch.h"
 #include "engine/duckdb/session_testing.h"
 #include "engine/row_by_row.h"
 
@@ -43,17 +44,6 @@ class Numbers final : public RowReader {
   int64_t next_ = 0, batches_ = 0;
 };
 
-class Once final : public RowReader {
- public:
-  explicit Once(Rows rows) : rows_(std::move(rows)) {}
-  Result<std::optional<Rows>> Next(std::stop_token) override {
-    return std::exchange(rows_, std::nullopt);
-  }
-
- private:
-  std::optional<Rows> rows_;
-};
-
 constexpr const char* kExpected =
     "SELECT range AS i, CASE WHEN range % 7 = 0 THEN NULL ELSE 'a text that is not short: ' || "
     "range END AS s, range % 3 = 0 AS b, {'x': (range % 1000)::INTEGER} AS st, "
@@ -82,7 +72,7 @@ TEST_F(EngineTest, BoundRowsKeepTheirOrderElsewhere) {
     auto rows = (*reader)->Next({});
     ASSERT_TRUE(rows.ok()) << rows.status().ToString();
     if (!*rows) break;
-    ASSERT_TRUE(session_->Bind("part", std::make_unique<Once>(**rows), {}).ok());
+    ASSERT_TRUE(session_->Bind("part", std::make_unique<OneBatch>(**rows), {}).ok());
     EXPECT_EQ(Value("SELECT min(i) || ' ' || count(*) FROM part"),
               std::to_string(next) + " " + std::to_string((*rows)->count()));
     next += 2 * (*rows)->count();

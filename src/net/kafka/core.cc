@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <future>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "base/text.h"
@@ -167,14 +168,19 @@ Core::~Core() {
     living.erase(this);
   }
   if (handle == nullptr) return;
-  std::promise<void> destroyed;
-  std::future<void> is_destroyed = destroyed.get_future();
-  std::thread([handle = handle, destroyed = std::move(destroyed)]() mutable {
-    // Nothing is to be told to a group: we never joined one.
+  // Nothing is to be told to a group: we never joined one.
+  auto destroy = [handle = handle] {
     rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    destroyed.set_value();
-  }).detach();
-  is_destroyed.wait_for(kLongestDestroy);
+  };
+  std::packaged_task<void()> work(destroy);
+  std::future<void> destroyed = work.get_future();
+  try {
+    std::thread(std::move(work)).detach();
+  } catch (const std::system_error&) {  // no thread is to be had: then here
+    destroy();
+    return;
+  }
+  destroyed.wait_for(kLongestDestroy);
 }
 
 Status Core::Serve() {
